@@ -1,0 +1,159 @@
+/* link.h - sealed datagrams between two peers, sans-IO: one `struct links` is all of a node's
+ * links, a `struct link` is the session with one peer.
+ *
+ * What it does: the Noise handshake with cookies under load, sealing and the replay window,
+ * rekeying, acknowledgement and loss detection (RFC 9002's rules), reliable messages, path
+ * validation when a peer's address changes, and a delay-driven pacer for each path. What it does
+ * not do: sockets, clocks, allocation on the path of a datagram, and retransmitting cells: a cell
+ * that is lost is reported, and the engine knows whether it is still wanted.
+ *
+ * The wire stands in core/PROTOCOL.md. Times are microseconds of one monotonic clock.
+ * Invariant: until the initiator has proved its address, at most three times the bytes that came
+ * from there have gone there. */
+#ifndef LINK_H
+#define LINK_H
+
+#include <stdbool.h>
+
+#include "core/base/endpoint.h"
+#include "core/crypto/random.h"
+#include "core/crypto/sign.h"
+
+#define LINK_DATAGRAM_SIZE 1200 /* what every path carries (RFC 9000, 14) */
+#define LINK_OVERHEAD 25        /* type, receiver index, counter, tag */
+#define LINK_MESSAGE_MAX 8192   /* larger ones than a datagram travel in parts */
+#define LINK_MESSAGES_MAX 256   /* reliable messages not yet acknowledged, to one peer */
+#define LINKS_MAX_DEFAULT 64
+
+struct links;
+struct link;
+
+enum link_state {
+    LINK_DIALLING, /* message 1 sent or to be sent */
+    LINK_UNPROVEN, /* message 1 taken: may send three times what came */
+    LINK_UP,
+    LINK_CLOSED, /* freed at the end of the call that closed it */
+};
+
+enum link_end {
+    LINK_END_LOCAL = 1,  /* we closed it */
+    LINK_END_REMOTE,     /* the peer closed it */
+    LINK_END_TIMEOUT,    /* nothing came for LINK_IDLE_US although something was due */
+    LINK_END_UNANSWERED, /* the dial had no answer */
+    LINK_END_REPLACED, /* a newer session with the same peer, or the other of two simultaneous dials
+                        */
+    LINK_END_VERSION,  /* the peer speaks another version */
+    LINK_END_PROTOCOL, /* the peer sent what the protocol does not allow */
+};
+
+#define LINK_IDLE_US (4 * US_PER_S)
+
+/* What the links tell their owner, from inside links_receive and links_expire. The owner may send,
+ * dial and close from there; a link that is closed stays readable until the outer call returns. */
+struct link_handler {
+    /* A dialled link is up, or a stranger's first message was taken (state LINK_UNPROVEN). Before
+     * any message of it. */
+    void (*opened)(void *owner, struct link *link, uint64_t now_us);
+    /* One whole message, reliable or not; borrowed bytes, at least one. */
+    void (*message)(void *owner, struct link *link, const uint8_t *data, size_t len,
+                    uint64_t now_us);
+    /* A frame with the top bit of its first byte set: a cell. */
+    void (*cell)(void *owner, struct link *link, const uint8_t *data, size_t len, uint64_t now_us);
+    /* What was sent with this token (not 0) is taken for lost. */
+    void (*lost)(void *owner, struct link *link, uint64_t token, uint64_t now_us);
+    void (*closed)(void *owner, struct link *link, enum link_end end, uint64_t now_us);
+    /* The answer to links_ask_identity. Not authenticated: good for a dial, which is. */
+    void (*identity)(void *owner, const struct endpoint *from, const struct public_key *peer,
+                     uint64_t now_us);
+};
+
+struct links_config {
+    const struct sign_key *identity; /* borrowed for the life of the links */
+    struct random random;            /* a generator of their own */
+    unsigned links_max;              /* 0: LINKS_MAX_DEFAULT */
+    unsigned handshakes_per_s;       /* above this rate a cookie is demanded; 0: 50 */
+    const struct link_handler *handler;
+    void *owner;
+};
+
+struct links *links_new(const struct links_config *config, uint64_t now_us); /* NULL: no memory */
+void links_free(struct links *ls);
+
+void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us);
+void links_expire(struct links *ls, uint64_t now_us);
+/* When links_expire or links_transmit next has something to do; TIME_NEVER for nothing. */
+uint64_t links_deadline(const struct links *ls);
+/* The next datagram that is due without cells: handshakes, cookies, acknowledgements whose delay is
+ * over, messages, probes. Fills ret->data (capacity at least LINK_DATAGRAM_SIZE), len and peer.
+ * Returns the length, 0 when nothing is due. */
+size_t links_transmit(struct links *ls, struct datagram *ret, uint64_t now_us);
+
+/* Asks an address for its peer id (a hint without one). Repeated by the caller where unanswered. */
+void links_ask_identity(struct links *ls, const struct endpoint *to, uint64_t now_us);
+/* Returns the link to the peer, new in LINK_DIALLING or the one that stands; NULL where links_max
+ * is reached, the key is not valid or it is our own. Messages that are queued before the next
+ * links_transmit travel in the first datagram, as far as they fit. */
+struct link *links_dial(struct links *ls, const struct public_key *peer, const struct endpoint *to,
+                        uint64_t now_us);
+struct link *links_find(struct links *ls, const struct public_key *peer);
+size_t links_count(const struct links *ls, enum link_state state);
+/* Tells the peer (when up) and calls closed with LINK_END_LOCAL. */
+void link_close(struct link *l, uint64_t now_us);
+
+/* Reliable, delivered once, in no order. `len` from 1 to LINK_MESSAGE_MAX, the first byte below
+ * 0x80. Returns 0, ERR_RANGE, ERR_FULL (LINK_MESSAGES_MAX wait already: the peer does not
+ * acknowledge), ERR_STATE. */
+MUST_CHECK int link_send_message(struct link *l, const void *data, size_t len, uint64_t now_us);
+/* Sent once, with the next datagram or within 25 ms; `len` at most 1,170. A token other than 0 is
+ * reported if it is lost. Returns 0, ERR_RANGE, ERR_FULL or ERR_STATE. */
+MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
+                                    uint64_t now_us);
+
+/* Cells. A datagram is begun (with an acknowledgement and the messages that wait, where they fit),
+ * takes cells while there is room, and is finished:
+ *
+ *     if (link_cell_time(l) <= now && link_begin(l, ret, now) == 0) {
+ *         while (link_room(l) >= CELL_HEADER_BYTES + next.len) link_add_cell(...);
+ *         return link_finish(l, now);
+ *     }
+ * A cell frame extends to the end of the datagram, so at most one is added to each. */
+/* When the pacer and the window allow a full datagram; TIME_NEVER while the link may not send. */
+uint64_t link_cell_time(const struct link *l);
+MUST_CHECK int link_begin(struct link *l, struct datagram *ret,
+                          uint64_t now_us); /* 0 or ERR_STATE */
+size_t link_room(const struct link *l);     /* bytes that a cell frame may still take */
+MUST_CHECK int link_add_cell(struct link *l, const void *header, size_t header_len,
+                             const void *payload, size_t len, uint64_t token);
+/* Seals. Returns the datagram's length (0 where nothing was put in: then nothing is sent). */
+size_t link_finish(struct link *l, uint64_t now_us);
+
+/* The owner's pointer, NULL at first. */
+void link_set_data(struct link *l, void *data);
+void *link_data(const struct link *l);
+enum link_state link_state(const struct link *l);
+const struct public_key *link_peer(const struct link *l);
+const struct endpoint *link_endpoint(const struct link *l);
+bool link_is_initiator(const struct link *l);
+
+struct link_stats {
+    uint64_t rtt_us;     /* smoothed; 0 before the first sample */
+    uint64_t rtt_min_us; /* over the last 10 s */
+    uint64_t queue_us;   /* standing queue on the path out, by delay above its minimum */
+    uint64_t rate_bps;   /* what the pacer allows */
+    bool is_limited;     /* the pacer, not the application, bounds what is sent */
+    uint64_t bytes_in_flight;
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out; /* UDP payload */
+    uint64_t datagrams_lost;                                   /* of ours */
+    uint64_t received_us; /* when the last authentic datagram came */
+};
+void link_stats(const struct link *l, struct link_stats *ret);
+
+/* Datagrams that were refused, by reason, and handshakes. */
+struct links_stats {
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out;
+    uint64_t refused_format, refused_index, refused_seal, refused_replay, refused_mac,
+        refused_handshake, refused_full, cookies_sent, handshakes_in, handshakes_out;
+};
+void links_stats(const struct links *ls, struct links_stats *ret);
+
+#endif

@@ -1,0 +1,206 @@
+/* message.h - the swarm's messages: what two neighbours tell each other about a channel.
+ *
+ * One table a message, in wire order: its struct, writer and reader come from the table, and so do
+ * the round-trip tests and fuzz seeds. All numbers are big-endian. A message starts with its type;
+ * most go on with the slot, the number that the *sender* gave the channel on this link in HELLO.
+ *
+ * Two ways to travel (core/link/link.h): reliable, kept until acknowledged and delivered once but
+ * in any order, so everything that a newer message could overtake carries a generation or is
+ * idempotent; and unreliable, for what is stale by the time it could be sent again. Cells are not
+ * messages: see cell.h. */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include <stdbool.h>
+
+#include "core/base/endpoint.h"
+#include "core/crypto/sign.h"
+#include "core/proto/limits.h"
+
+#define MESSAGE_SIZE_MAX (MANIFEST_SIZE_MAX + 16)
+
+/* `from` of a SUBSCRIBE: start where decoding can start. The parent takes the newest random access
+ * chunk of the video, and of every other track the chunk that covers that chunk's time. */
+#define FROM_RANDOM_ACCESS UINT32_MAX
+
+enum subscribe_flag {
+    SUBSCRIBE_HEADS = 1 << 0,   /* the track's heads too */
+    SUBSCRIBE_STARVED = 1 << 1, /* nobody else has granted this: take me beyond your soft limit */
+    SUBSCRIBE_FLAGS_ALL = (1 << 2) - 1,
+};
+
+enum request_flag {
+    REQUEST_HEAD = 1 << 0, /* the head first */
+    REQUEST_FLAGS_ALL = (1 << 1) - 1,
+};
+
+enum bye_reason {
+    BYE_LEAVING = 1,    /* the program ends, or leaves the channel */
+    BYE_NO_CHANNEL = 2, /* the peer does not carry this channel */
+    BYE_FULL = 3,       /* it has as many neighbours as it wants */
+    BYE_BROADCAST = 4,  /* it follows another broadcast */
+    BYE_REASON_MAX = BYE_BROADCAST,
+};
+
+/* Where another peer of the channel can be reached. */
+#define PEER_FIELDS(F)                                                                             \
+    F(public_key, peer)                                                                            \
+    F(endpoint, endpoint)                                                                          \
+    F(u8, flags) /* enum peer_flag */
+
+/* From whom a parent has some substreams: itself and whoever is above it, 4 bytes of each id. */
+#define ANCESTRY_FIELDS(F)                                                                         \
+    F(u32, substreams)                                                                             \
+    F(list, ids, u32, ANCESTORS_MAX)
+
+/* What of one track is held: bit i of `complete` is chunk newest - i. A state, not a change, so a
+ * lost one costs nothing. */
+#define HELD_FIELDS(F)                                                                             \
+    F(u8, track)                                                                                   \
+    F(u32, newest)                                                                                 \
+    F(u64, complete)
+
+/* Opens a channel on a link, both ways. */
+#define HELLO_FIELDS(F)                                                                            \
+    F(u8, slot)                                                                                    \
+    F(public_key, channel)                                                                         \
+    F(u8, role)              /* enum peer_role */                                                  \
+    F(u8, flags)             /* enum peer_flag */                                                  \
+    F(u64, broadcast)        /* newest known, 0 for none */                                        \
+    F(u32, manifest_version) /* of it, 0 for none */                                               \
+    F(endpoint, observed)    /* the receiver's address as the sender sees it */
+
+#define MANIFEST_FIELDS(F)                                                                         \
+    F(u8, slot)                                                                                    \
+    F(bytes, manifest, MANIFEST_SIZE_MAX)
+
+/* The whole of what the sender wants of a track: the highest generation counts. No substreams and
+ * no flags ends it. */
+#define SUBSCRIBE_FIELDS(F)                                                                        \
+    F(u8, slot)                                                                                    \
+    F(u8, track)                                                                                   \
+    F(u16, generation)                                                                             \
+    F(u8, flags)       /* enum subscribe_flag */                                                   \
+    F(u32, substreams) /* bit s: cells with (chunk + index) mod S = s */                           \
+    F(u32, from)       /* first chunk wanted of substreams that are new in this generation */
+
+/* The answer to a SUBSCRIBE, and every later change: what the parent sends, and whence it has it.
+ */
+#define GRANT_FIELDS(F)                                                                            \
+    F(u8, slot)                                                                                    \
+    F(u8, track)                                                                                   \
+    F(u16, generation) /* of the SUBSCRIBE that it answers */                                      \
+    F(u16, revision)   /* of this answer: the highest counts */                                    \
+    F(u8, flags)       /* SUBSCRIBE_HEADS where heads are granted */                               \
+    F(u32, substreams)                                                                             \
+    F(u32, from) /* first chunk that will come */                                                  \
+    F(list, ancestry, ancestry, SUBSTREAMS_MAX)                                                    \
+    F(list, candidates, peer, PEERS_MAX) /* others to ask, where something was refused */
+
+#define REQUEST_FIELDS(F)                                                                          \
+    F(u8, slot)                                                                                    \
+    F(u8, track)                                                                                   \
+    F(u32, number)                                                                                 \
+    F(u64, cells)       /* bit i: cell i */                                                        \
+    F(u8, flags)        /* enum request_flag */                                                    \
+    F(u16, deadline_ms) /* from now: later it is of no use */
+
+#define CANCEL_FIELDS(F)                                                                           \
+    F(u8, slot)                                                                                    \
+    F(u8, track)                                                                                   \
+    F(u32, number)                                                                                 \
+    F(u64, cells)
+
+/* "I do not have these either", to a REQUEST. */
+#define GAP_FIELDS(F)                                                                              \
+    F(u8, slot)                                                                                    \
+    F(u8, track)                                                                                   \
+    F(u32, number)                                                                                 \
+    F(u64, cells)
+
+#define PEERS_FIELDS(F)                                                                            \
+    F(u8, slot)                                                                                    \
+    F(list, peers, peer, PEERS_MAX)
+
+#define BYE_FIELDS(F)                                                                              \
+    F(u8, slot)                                                                                    \
+    F(u8, reason) /* enum bye_reason */
+
+#define HAVE_FIELDS(F)                                                                             \
+    F(u8, slot)                                                                                    \
+    F(list, held, held, TRACKS_MAX)
+
+#define HEAD_MESSAGE_FIELDS(F)                                                                     \
+    F(u8, slot)                                                                                    \
+    F(bytes, head, HEAD_SIZE_MAX)
+
+/* X(name, NAME, type on the wire, fields) */
+#define MESSAGE_LIST(X)                                                                            \
+    X(hello, HELLO, 0x10, HELLO_FIELDS)                                                            \
+    X(manifest_message, MANIFEST, 0x11, MANIFEST_FIELDS)                                           \
+    X(subscribe, SUBSCRIBE, 0x12, SUBSCRIBE_FIELDS)                                                \
+    X(grant, GRANT, 0x13, GRANT_FIELDS)                                                            \
+    X(request, REQUEST, 0x14, REQUEST_FIELDS)                                                      \
+    X(cancel, CANCEL, 0x15, CANCEL_FIELDS)                                                         \
+    X(gap, GAP, 0x16, GAP_FIELDS)                                                                  \
+    X(peers, PEERS, 0x17, PEERS_FIELDS)                                                            \
+    X(bye, BYE, 0x18, BYE_FIELDS)                                                                  \
+    X(have, HAVE, 0x20, HAVE_FIELDS)                                                               \
+    X(head_message, HEAD, 0x21, HEAD_MESSAGE_FIELDS)
+
+enum message_type {
+#define X(name, NAME, type, fields) MESSAGE_##NAME = type,
+    MESSAGE_LIST(X)
+#undef X
+};
+
+/* A `bytes` field borrows the buffer that was read, or that the writer's caller owns. */
+struct bytes_view {
+    const uint8_t *data;
+    uint16_t len;
+};
+
+#define DECLARE_u8(name) uint8_t name;
+#define DECLARE_u16(name) uint16_t name;
+#define DECLARE_u32(name) uint32_t name;
+#define DECLARE_u64(name) uint64_t name;
+#define DECLARE_public_key(name) struct public_key name;
+#define DECLARE_endpoint(name) struct endpoint name;
+#define DECLARE_bytes(name, max) struct bytes_view name;
+#define DECLARE_list(name, item, max)                                                              \
+    uint8_t name##_len; /* on the wire: this count, then the items */                              \
+    LIST_ITEM_##item name[max];
+#define LIST_ITEM_u32 uint32_t
+#define LIST_ITEM_peer struct peer_entry
+#define LIST_ITEM_ancestry struct ancestry
+#define LIST_ITEM_held struct held
+#define DECLARE_FIELD(kind, ...) DECLARE_##kind(__VA_ARGS__)
+
+struct peer_entry {
+    PEER_FIELDS(DECLARE_FIELD)
+};
+struct ancestry {
+    ANCESTRY_FIELDS(DECLARE_FIELD)
+};
+struct held {
+    HELD_FIELDS(DECLARE_FIELD)
+};
+
+/* struct hello, struct subscribe, ... */
+#define X(name, NAME, type, fields)                                                                \
+    struct name {                                                                                  \
+        fields(DECLARE_FIELD)                                                                      \
+    };
+MESSAGE_LIST(X)
+#undef X
+
+/* hello_write(w, &m): the type and the fields; a list or view over its maximum fails the writer.
+ * hello_read(data, len, &m): 0, or ERR_TRUNCATED, ERR_TRAILING, ERR_FORMAT (another type),
+ * ERR_RANGE (a count over its maximum; a slot, track or flag that does not exist). */
+#define X(name, NAME, type, fields)                                                                \
+    void name##_write(struct writer *w, const struct name *m);                                     \
+    MUST_CHECK int name##_read(const void *data, size_t len, struct name *ret);
+MESSAGE_LIST(X)
+#undef X
+
+#endif
