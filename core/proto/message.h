@@ -93,7 +93,8 @@ enum bye_reason {
     F(u16, revision)   /* of this answer: the highest counts */                                    \
     F(u8, flags)       /* SUBSCRIBE_HEADS where heads are granted */                               \
     F(u32, substreams)                                                                             \
-    F(u32, from) /* first chunk that will come */                                                  \
+    F(u32, excess) /* of these, the ones that the child should take elsewhere when it can */       \
+    F(u32, from)   /* first chunk that will come */                                                \
     F(list, ancestry, ancestry, SUBSTREAMS_MAX)                                                    \
     F(list, candidates, peer, PEERS_MAX) /* others to ask, where something was refused */
 

@@ -1,0 +1,56 @@
+#include "core/swarm/send_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_FIRST 32
+
+void send_queue_release(struct send_queue *q) {
+    for (size_t i = 0; i < SEND_CLASSES; i++) free(q->rings[i].items);
+    memset(q, 0, sizeof *q);
+}
+
+static bool grow(struct send_ring *r) {
+    uint32_t capacity = r->capacity == 0 ? CAPACITY_FIRST : r->capacity * 2;
+    if (capacity > SEND_QUEUE_MAX) return false;
+    struct send_item *items = malloc(capacity * sizeof *items);
+    if (items == NULL) return false;
+    for (uint32_t i = 0; i < r->len; i++) items[i] = r->items[(r->head + i) % r->capacity];
+    free(r->items);
+    *r = (struct send_ring){.items = items, .capacity = capacity, .len = r->len};
+    return true;
+}
+
+bool send_queue_push(struct send_queue *q, enum send_class class, const struct send_item *item) {
+    struct send_ring *r = &q->rings[class];
+    bool kept_all = true;
+    if (r->len == r->capacity && !grow(r)) {
+        kept_all = false;
+        if (r->len == 0) return false;
+        send_queue_pop(q, class);
+    }
+    r->items[(r->head + r->len) % r->capacity] = *item;
+    r->len++;
+    return kept_all;
+}
+
+const struct send_item *send_queue_peek(const struct send_queue *q, enum send_class class) {
+    const struct send_ring *r = &q->rings[class];
+    return r->len == 0 ? NULL : &r->items[r->head];
+}
+
+void send_queue_pop(struct send_queue *q, enum send_class class) {
+    struct send_ring *r = &q->rings[class];
+    assert(r->len > 0);
+    r->head = (r->head + 1) % r->capacity;
+    r->len--;
+}
+
+size_t send_queue_len(const struct send_queue *q, enum send_class class) {
+    return q->rings[class].len;
+}
+
+void send_queue_clear(struct send_queue *q) {
+    for (size_t i = 0; i < SEND_CLASSES; i++) q->rings[i].head = q->rings[i].len = 0;
+}

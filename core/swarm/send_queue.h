@@ -1,0 +1,47 @@
+/* send_queue.h - what one neighbour is to get, oldest first, by class.
+ *
+ * Items name cells; the bytes stay in the window, and an item whose cell has left it is skipped
+ * when its turn comes. Bounded: a full class drops its oldest, which is the least worth sending. */
+#ifndef SEND_QUEUE_H
+#define SEND_QUEUE_H
+
+#include <stdbool.h>
+
+#include "core/base/base.h"
+
+#define SEND_QUEUE_MAX 2048 /* items of a class: over a second of 15 Mb/s */
+
+enum send_class {
+    SEND_FRESH,   /* a subscriber's cells as they arrive */
+    SEND_REPAIR,  /* asked for one by one, or lost on the way */
+    SEND_BACKLOG, /* from a joiner's random access point to live */
+    SEND_CLASSES,
+};
+
+struct send_item {
+    uint32_t number;
+    uint8_t track;
+    uint8_t index;
+    bool is_cancelled;
+    uint64_t queued_us;
+};
+
+struct send_ring {
+    struct send_item *items; /* NULL until used; capacity is a power of two */
+    uint32_t capacity;
+    uint32_t head, len;
+};
+
+struct send_queue {
+    struct send_ring rings[SEND_CLASSES];
+};
+
+void send_queue_release(struct send_queue *q);
+/* Returns false where an older item was dropped for it, or there was no memory. */
+bool send_queue_push(struct send_queue *q, enum send_class class, const struct send_item *item);
+const struct send_item *send_queue_peek(const struct send_queue *q, enum send_class class);
+void send_queue_pop(struct send_queue *q, enum send_class class);
+size_t send_queue_len(const struct send_queue *q, enum send_class class);
+void send_queue_clear(struct send_queue *q);
+
+#endif

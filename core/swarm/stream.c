@@ -1,0 +1,53 @@
+#include "core/swarm/stream.h"
+
+#include <string.h>
+
+uint8_t substreams_for(uint8_t kind, uint32_t bitrate_bps) {
+    if (kind == TRACK_AUDIO) return 2;
+    if (bitrate_bps < 500000) return 4;
+    return bitrate_bps > 2000000 ? 16 : 8;
+}
+
+void stream_init(struct stream *s, uint8_t track, const struct track *description) {
+    memset(s, 0, sizeof *s);
+    s->track = track;
+    s->kind = description->kind;
+    s->substreams = substreams_for(description->kind, description->bitrate_bps);
+    s->substream_bps = description->bitrate_bps / s->substreams;
+    window_init(&s->window);
+}
+
+void stream_release(struct stream *s) { window_clear(&s->window); }
+
+uint32_t stream_all_substreams(const struct stream *s) {
+    return (uint32_t)((1ull << s->substreams) - 1);
+}
+
+uint64_t stream_cells_of(const struct stream *s, uint32_t number, uint32_t cells,
+                         uint32_t substreams) {
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < cells; i++)
+        if (substreams >> stream_substream(s, number, i) & 1) mask |= 1ull << i;
+    return mask;
+}
+
+uint32_t stream_first_hole(const struct stream *s) {
+    uint32_t oldest = window_oldest(&s->window);
+    uint32_t number = s->start > oldest ? s->start : oldest;
+    for (; s->window.has_newest && number <= s->window.newest; number++) {
+        const struct slot *slot = window_find(&s->window, number);
+        if (slot == NULL || slot->chunk == NULL || !chunk_is_complete(slot->chunk)) break;
+    }
+    return number;
+}
+
+void stream_forget_neighbour(struct stream *s, const struct neighbour *n) {
+    for (size_t i = 0; i < SUPPLIES; i++) {
+        struct supply *supply = &s->supplies[i];
+        if (supply->next == n) supply->next = NULL;
+        if (supply->parent != n) continue;
+        supply->parent = NULL;
+        supply->is_granted = false;
+        supply->ancestors_len = 0;
+    }
+}

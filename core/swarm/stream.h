@@ -1,0 +1,77 @@
+/* stream.h - one track of the current broadcast, as this node receives, keeps and plays it.
+ *
+ * A stream is cut into substreams: cell i of chunk n belongs to substream (n + i) mod S, so that
+ * each parent carries an even share of every chunk. For each substream there is at most one parent,
+ * and while it is moved, a next one. */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <stdbool.h>
+
+#include "core/proto/limits.h"
+#include "core/proto/manifest.h"
+#include "core/swarm/window.h"
+
+struct neighbour;
+
+/* Who sends us one substream, or (index HEADS) the track's heads. */
+struct supply {
+    struct neighbour *parent;
+    struct neighbour *next; /* asked to take over; NULL: nobody */
+    bool is_granted;        /* the parent said that it sends */
+    uint64_t asked_us;      /* when the parent was asked */
+    uint64_t next_asked_us;
+    uint64_t arrived_us; /* newest arrival from the parent */
+    uint8_t ancestors_len;
+    uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
+};
+
+#define SUPPLY_HEADS SUBSTREAMS_MAX /* the heads are a substream of their own */
+#define SUPPLIES (SUBSTREAMS_MAX + 1)
+
+struct stream {
+    uint8_t track;
+    uint8_t kind;       /* enum track_kind */
+    uint8_t substreams; /* S */
+    uint32_t substream_bps;
+    struct window window;
+    struct supply supplies[SUPPLIES];
+    bool is_adopted; /* what was asked before the manifest came has found its supplies */
+
+    bool has_start;
+    uint32_t start; /* number of the random access chunk from which we receive */
+    bool has_verified_start;
+    uint32_t verified_start; /* the first random access chunk that was complete */
+    uint64_t verified_start_us;
+    uint64_t verified_start_utc_us;
+    bool has_end;
+    uint32_t end; /* number of the chunk that ends the track */
+
+    uint32_t play_next; /* number of the next chunk to hand out */
+    bool has_play;
+    bool play_discontinuity;
+    uint64_t play_pts_us; /* end of what was handed out */
+    bool end_played;
+
+    uint32_t count_next; /* number of the next chunk to count as ok or missed */
+};
+
+/* Substreams of a track of this rate and kind. */
+uint8_t substreams_for(uint8_t kind, uint32_t bitrate_bps);
+
+void stream_init(struct stream *s, uint8_t track, const struct track *description);
+void stream_release(struct stream *s);
+static inline uint8_t stream_substream(const struct stream *s, uint32_t number, uint32_t index) {
+    return (uint8_t)((number + index) % s->substreams);
+}
+/* Bit s for each substream. */
+uint32_t stream_all_substreams(const struct stream *s);
+/* Cells of a chunk of `cells` cells that belong to these substreams. */
+uint64_t stream_cells_of(const struct stream *s, uint32_t number, uint32_t cells,
+                         uint32_t substreams);
+/* The first number from `start` on that is not complete. */
+uint32_t stream_first_hole(const struct stream *s);
+/* No neighbour's name is left behind. */
+void stream_forget_neighbour(struct stream *s, const struct neighbour *n);
+
+#endif

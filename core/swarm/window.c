@@ -1,0 +1,108 @@
+#include "core/swarm/window.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void window_init(struct window *w) { memset(w, 0, sizeof *w); }
+
+static void drop(struct window *w, struct slot **at) {
+    struct slot *s = *at;
+    if (s == NULL) return;
+    if (s->chunk != NULL) w->bytes -= chunk_size(s->chunk);
+    chunk_unref(s->chunk);
+    free(s);
+    *at = NULL;
+}
+
+void window_clear(struct window *w) {
+    for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
+    w->has_newest = false;
+    w->newest = 0;
+}
+
+uint32_t window_oldest(const struct window *w) {
+    return w->newest >= WINDOW_CHUNKS ? w->newest - WINDOW_CHUNKS + 1 : 0;
+}
+
+struct slot *window_find(const struct window *w, uint32_t number) {
+    if (!w->has_newest || number > w->newest || number < window_oldest(w)) return NULL;
+    struct slot *s = w->slots[number % WINDOW_CHUNKS];
+    return s != NULL && s->number == number ? s : NULL;
+}
+
+/* Makes `number` the newest: what the ring passes over is dropped. */
+static void advance(struct window *w, uint32_t number) {
+    if (!w->has_newest || number - w->newest >= WINDOW_CHUNKS) {
+        for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
+    } else {
+        for (uint32_t i = w->newest + 1; i <= number; i++) drop(w, &w->slots[i % WINDOW_CHUNKS]);
+    }
+    w->has_newest = true;
+    w->newest = number;
+}
+
+struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
+    struct slot *s = window_find(w, number);
+    if (s != NULL) return s;
+    if (!w->has_newest || number > w->newest)
+        advance(w, number);
+    else if (number < window_oldest(w))
+        return NULL;
+    s = calloc(1, sizeof *s);
+    if (s == NULL) return NULL;
+    s->number = number;
+    s->seen_us = now_us;
+    drop(w, &w->slots[number % WINDOW_CHUNKS]);
+    w->slots[number % WINDOW_CHUNKS] = s;
+    return s;
+}
+
+void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
+    assert(s->chunk == NULL && s->number == chunk->head.number);
+    s->chunk = chunk_ref(chunk);
+    w->bytes += chunk_size(chunk);
+    if (chunk->head.capture_us < WINDOW_US) return;
+    uint64_t keep_from_us = chunk->head.capture_us - WINDOW_US;
+    for (uint32_t i = window_oldest(w); i < chunk->head.number; i++) {
+        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
+        if (*at == NULL || (*at)->chunk == NULL) continue;
+        if ((*at)->chunk->head.capture_us >= keep_from_us) break;
+        drop(w, at);
+    }
+}
+
+bool window_drop_oldest(struct window *w) {
+    if (!w->has_newest) return false;
+    for (uint32_t i = window_oldest(w); i < w->newest; i++) {
+        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
+        if (*at == NULL || (*at)->chunk == NULL) continue;
+        drop(w, at);
+        return true;
+    }
+    return false;
+}
+
+static bool is_random_access(const struct slot *s) {
+    return s != NULL && s->chunk != NULL && (s->chunk->head.flags & HEAD_RANDOM_ACCESS) &&
+           chunk_is_complete(s->chunk);
+}
+
+struct slot *window_newest_random_access(const struct window *w) {
+    if (!w->has_newest) return NULL;
+    uint32_t oldest = window_oldest(w);
+    for (uint32_t i = w->newest + 1; i-- > oldest;) {
+        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        if (is_random_access(s)) return s;
+    }
+    return NULL;
+}
+
+struct slot *window_next_random_access(const struct window *w, uint32_t from) {
+    if (!w->has_newest) return NULL;
+    for (uint32_t i = from > window_oldest(w) ? from : window_oldest(w); i <= w->newest; i++) {
+        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        if (is_random_access(s)) return s;
+    }
+    return NULL;
+}

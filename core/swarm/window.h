@@ -1,0 +1,55 @@
+/* window.h - which recent chunks of one track we hold or are collecting.
+ *
+ * A ring over the newest WINDOW_CHUNKS numbers, cut at WINDOW_US before the newest capture. What
+ * leaves it is gone: live video that is late is useless.
+ * Invariant: newest - number < WINDOW_CHUNKS for every slot. */
+#ifndef WINDOW_H
+#define WINDOW_H
+
+#include <stdbool.h>
+
+#include "core/swarm/chunk.h"
+
+#define WINDOW_CHUNKS 512         /* 12 s at 40 chunks/s; bounds the memory of a track */
+#define WINDOW_US (10 * US_PER_S) /* by capture time */
+
+/* A chunk that we know of. `chunk` is NULL until its head came. */
+struct slot {
+    uint32_t number;
+    struct chunk *chunk;
+    uint64_t seen_us;          /* when we first knew of it */
+    uint64_t head_us;          /* when its head was verified */
+    uint64_t complete_us;      /* when its last cell was verified */
+    uint64_t requested;        /* cells asked for one by one, and not yet here */
+    uint64_t request_until_us; /* when to ask for them again */
+    uint64_t head_request_until_us;
+    uint8_t requests; /* how often we have asked */
+    bool repaired;    /* at least one cell came by request */
+    bool is_counted;  /* as ok or missed */
+};
+
+struct window {
+    bool has_newest;
+    uint32_t newest;
+    size_t bytes; /* of the chunks held */
+    struct slot *slots[WINDOW_CHUNKS];
+};
+
+void window_init(struct window *w);
+void window_clear(struct window *w);
+struct slot *window_find(const struct window *w, uint32_t number);
+/* Finds or makes the slot; a number beyond the newest moves the window. NULL: left the window, or
+ * no memory. */
+struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us);
+/* Keeps a reference to `chunk` in its slot (which must be without one), and drops what is older
+ * than WINDOW_US before it. */
+void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
+/* Drops the oldest chunk. False: there is none but the newest. */
+bool window_drop_oldest(struct window *w);
+/* The oldest number that the ring can hold. */
+uint32_t window_oldest(const struct window *w);
+/* The newest complete random access chunk at or after `from`, or NULL; and the oldest one. */
+struct slot *window_newest_random_access(const struct window *w);
+struct slot *window_next_random_access(const struct window *w, uint32_t from);
+
+#endif
