@@ -1,0 +1,267 @@
+/* cells.c - heads and cells as they come: checked, kept, passed on.
+ *
+ * A cell is forwarded the moment its hash agrees with a head whose signature is good. One that
+ * comes before its head waits, unverified, and its sender is asked for the head. Whoever sends a
+ * cell or head that fails its check loses its link: an honest peer has checked it before. Two
+ * different heads for one chunk, both signed, are the source's fault and ban nobody. */
+#include "core/base/err.h"
+#include "core/proto/cell.h"
+#include "core/swarm/engine.h"
+
+#define LATENESS_WEIGHT 16              /* a sample counts a 16th in the smoothed lateness */
+#define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
+
+/* A source's clock that is far off, or a replay of an old broadcast: the time tells them from live.
+ */
+static bool is_fresh(struct channel *c, const struct head *h, uint64_t now_us) {
+    uint64_t utc_us = node_utc_us(c->node, now_us);
+    if (utc_us == 0) return true;
+    int64_t off_us = (int64_t)(utc_us - h->capture_us);
+    int64_t most_us = CLOCK_ERROR_MAX_US + (int64_t)ON_AIR_US;
+    if (off_us > most_us || off_us < -most_us) return false;
+    bool is_odd = off_us < -2 * (int64_t)US_PER_S;
+    if (is_odd && !c->clock_said) {
+        c->clock_said = true;
+        node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_CLOCK,
+                                                  .channel = c->index,
+                                                  .clock_error_us = off_us});
+    }
+    return true;
+}
+
+static void note_offset(struct channel *c, const struct head *h, uint64_t now_us) {
+    int64_t offset_us = (int64_t)now_us - (int64_t)h->capture_us;
+    if (!c->has_offset || offset_us < c->offset_us) c->offset_us = offset_us;
+    c->has_offset = true;
+    c->head_us = now_us;
+}
+
+/* The chunk's last cell is here. */
+static void complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
+    slot->complete_us = now_us;
+    const struct head *h = &slot->chunk->head;
+    if (h->flags & HEAD_RANDOM_ACCESS && !s->has_verified_start) {
+        s->has_verified_start = true;
+        s->verified_start = s->count_next = h->number;
+        s->verified_start_us = now_us;
+        bool is_main = s->kind == TRACK_VIDEO || c->streams_len == 1;
+        if (is_main && c->stats.first_chunk_us == 0) c->stats.first_chunk_us = now_us;
+    }
+    count_complete(c, s, slot, now_us);
+    have_changed(c);
+    play_step(c, now_us);
+}
+
+static void take_verified(struct channel *c, struct stream *s, struct slot *slot, uint32_t index,
+                          struct neighbour *from, uint64_t now_us) {
+    const struct head *h = &slot->chunk->head;
+    c->stats.media_in += head_cell_len(h, index);
+    uint8_t substream = stream_substream(s, h->number, index);
+    struct neighbour_stream *ns = &from->streams[s->track];
+    bool was_requested = slot->requested >> index & 1;
+    uint64_t lateness_us = channel_lateness_us(c, h->capture_us, now_us);
+    if (!was_requested && lateness_us < LATENESS_SAMPLE_MAX_US)
+        ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
+    supply_arrived(s, from, substream, now_us);
+    repair_arrived(c, slot, s->track, index, from, now_us);
+    serve_cell(c, slot->chunk, index, from, now_us);
+    if (chunk_is_complete(slot->chunk)) complete(c, s, slot, now_us);
+}
+
+/* Stores one cell whose head is known. False where the sender was banned for it. */
+static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
+                     const struct pending_cell *cell, const uint8_t *payload,
+                     struct neighbour *from, uint64_t now_us) {
+    if (cell->tag != slot->chunk->tag) {
+        c->stats.refused_equivocation++;
+        return true;
+    }
+    int err = chunk_add_cell(slot->chunk, cell->index, payload, cell->len);
+    if (err == 0) {
+        take_verified(c, s, slot, cell->index, from, now_us);
+    } else if (err == ERR_DUPLICATE) {
+        c->stats.duplicate_in += cell->len;
+    } else {
+        c->stats.refused_cell++;
+        channel_ban(c, from, err, now_us);
+        return false;
+    }
+    return true;
+}
+
+/* Cells that waited for this head, from every neighbour. */
+static void resolve_pending(struct channel *c, struct stream *s, struct slot *slot,
+                            uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++) {
+            struct pending_cell *cell = &nb->pending[k];
+            if (cell->payload == NULL || cell->track != s->track ||
+                cell->number_low != (uint16_t)slot->number)
+                continue;
+            bool fine = add_cell(c, s, slot, cell, cell->payload, nb, now_us);
+            neighbour_drop_pending(nb, cell);
+            if (!fine) break;
+        }
+    }
+}
+
+/* A head whose signature is good, or the source's own, takes its place. NULL where it has none. */
+static struct slot *place(struct channel *c, struct stream *s, const struct head *h,
+                          struct chunk *chunk, uint64_t now_us) {
+    struct slot *slot = window_slot(&s->window, h->number, now_us);
+    if (slot == NULL || slot->chunk != NULL) return NULL;
+    slot->head_us = now_us;
+    window_set_chunk(&s->window, slot, chunk);
+    if (h->flags & HEAD_END) {
+        s->has_end = true;
+        s->end = h->number;
+    }
+    note_offset(c, h, now_us);
+    c->ended = false;
+    node_trim_memory(c->node);
+    return window_find(&s->window, h->number);
+}
+
+/* 0 where the head is new, wanted and well signed. */
+static int examine(struct neighbour *nb, const struct head_message *m, const struct head *h,
+                   const struct stream *s, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    if (!neighbour_expects_head(nb, h->track, h->number, now_us)) return ERR_UNSOLICITED;
+    if (s->window.has_newest && h->number < window_oldest(&s->window)) return ERR_STALE;
+    const struct slot *slot = window_find(&s->window, h->number);
+    if (slot != NULL && slot->chunk != NULL) {
+        bool same = slot->chunk->tag == head_tag(m->head.data, m->head.len);
+        return same ? ERR_DUPLICATE : ERR_EQUIVOCATION;
+    }
+    if (!is_fresh(c, h, now_us)) return ERR_STALE;
+    return head_verify(m->head.data, m->head.len, &c->manifest.broadcast_key);
+}
+
+static void count_refused(struct channel *c, int err) {
+    if (err == ERR_UNSOLICITED) c->stats.refused_unsolicited++;
+    if (err == ERR_STALE) c->stats.refused_stale++;
+    if (err == ERR_EQUIVOCATION) c->stats.refused_equivocation++;
+}
+
+void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct head h;
+    int err = head_decode(m->head.data, m->head.len, &h);
+    struct stream *s = err ? NULL : channel_stream(c, h.track);
+    if (!err && h.broadcast != c->manifest.broadcast) {
+        c->stats.refused_stale++; /* of a broadcast that we have left, or not yet met */
+        return;
+    }
+    if (!err && (s == NULL || c->is_source)) return;
+    if (!err) err = examine(nb, m, &h, s, now_us);
+    if (err == ERR_SIGNATURE || err == ERR_RANGE || err == ERR_TRUNCATED || err == ERR_TRAILING) {
+        c->stats.refused_head++;
+        channel_ban(c, nb, err, now_us);
+        return;
+    }
+    if (err == ERR_DUPLICATE) supply_arrived(s, nb, SUPPLY_HEADS, now_us);
+    if (err) {
+        count_refused(c, err);
+        return;
+    }
+    struct chunk *chunk = chunk_new(&h, m->head.data, m->head.len);
+    if (chunk == NULL) return;
+    if (!s->has_start) supply_set_start(s, nb, &h);
+    struct slot *slot = place(c, s, &h, chunk, now_us);
+    chunk_unref(chunk);
+    supply_arrived(s, nb, SUPPLY_HEADS, now_us);
+    if (slot == NULL) return;
+    serve_head(c, slot->chunk, nb, now_us);
+    resolve_pending(c, s, slot, now_us);
+    if (head_cells(&h) == 0) complete(c, s, slot, now_us);
+}
+
+/* A head that is not here yet: the cell waits, and is dropped with the link's bound. */
+static void keep_pending(struct neighbour *nb, const struct pending_cell *cell,
+                         const uint8_t *payload) {
+    if (!neighbour_keep_pending(nb, cell, payload)) nb->channel->stats.cells_dropped++;
+}
+
+void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct pending_cell pending = {.len = cell->len,
+                                   .track = cell->track,
+                                   .index = cell->index,
+                                   .number_low = (uint16_t)cell->number,
+                                   .tag = cell->head_tag,
+                                   .came_us = now_us};
+    struct stream *s = channel_stream(c, cell->track);
+    if (c->is_source || (s == NULL && c->has_manifest)) {
+        c->stats.refused_unsolicited++;
+        return;
+    }
+    if (s == NULL || !s->window.has_newest) {
+        bool is_asked = nb->streams[cell->track].asked != 0;
+        if (is_asked)
+            keep_pending(nb, &pending, cell->payload);
+        else
+            c->stats.refused_unsolicited++;
+        return;
+    }
+    uint32_t number = chunk_number_expand((uint16_t)cell->number, s->window.newest);
+    uint8_t substream = stream_substream(s, number, cell->index);
+    if (!neighbour_expects_cell(nb, cell->track, number, cell->index, substream, now_us)) {
+        c->stats.refused_unsolicited++;
+        return;
+    }
+    if (number < window_oldest(&s->window) || number < s->start) {
+        c->stats.refused_stale++;
+        return;
+    }
+    struct slot *slot = window_find(&s->window, number);
+    if (slot == NULL || slot->chunk == NULL)
+        keep_pending(nb, &pending, cell->payload);
+    else
+        (void)add_cell(c, s, slot, &pending, cell->payload, nb, now_us);
+}
+
+static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *nb,
+                         struct pending_cell *cell, uint64_t now_us) {
+    uint32_t near = s->window.has_newest ? s->window.newest : cell->number_low;
+    uint32_t number = chunk_number_expand(cell->number_low, near);
+    uint8_t buffer[32];
+    struct writer w = writer_init(buffer, sizeof buffer);
+    request_write(
+        &w, &(struct request){
+                .slot = c->index, .track = s->track, .number = number, .flags = REQUEST_HEAD});
+    cell->head_asked = true;
+    if (!neighbour_ask(nb, s->track, number, 0, true, now_us + US_PER_S, now_us)) return;
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
+        c->stats.messages_dropped++;
+}
+
+void cells_tick(struct channel *c, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++) {
+            struct pending_cell *cell = &nb->pending[k];
+            if (cell->payload == NULL) continue;
+            struct stream *s = channel_stream(c, cell->track);
+            if (now_us - cell->came_us > 2 * US_PER_S)
+                neighbour_drop_pending(nb, cell);
+            else if (s != NULL && !cell->head_asked && now_us - cell->came_us >= PENDING_WAIT_US)
+                ask_for_head(c, s, nb, cell, now_us);
+        }
+    }
+}
+
+int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us) {
+    const struct head *h = &chunk->head;
+    struct stream *s = channel_stream(c, h->track);
+    if (s == NULL || h->broadcast != c->manifest.broadcast || !chunk_is_complete(chunk))
+        return ERR_RANGE;
+    if (s->window.has_newest && h->number != s->window.newest + 1) return ERR_RANGE;
+    s->has_start = true;
+    struct slot *slot = place(c, s, h, chunk, now_us);
+    if (slot == NULL) return ERR_MEMORY;
+    serve_head(c, chunk, NULL, now_us);
+    for (uint32_t i = 0; i < head_cells(h); i++) serve_cell(c, chunk, i, NULL, now_us);
+    complete(c, s, slot, now_us);
+    return 0;
+}

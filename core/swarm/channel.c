@@ -1,0 +1,129 @@
+#include "core/swarm/channel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/swarm/engine.h"
+
+uint64_t channel_lateness_us(const struct channel *c, uint64_t capture_us, uint64_t now_us) {
+    if (!c->has_offset) return 0;
+    int64_t lateness = (int64_t)(now_us - capture_us) - c->offset_us;
+    return lateness < 0 ? 0 : (uint64_t)lateness;
+}
+
+struct stream *channel_stream(struct channel *c, uint8_t track) {
+    return track < c->streams_len ? &c->streams[track] : NULL;
+}
+
+void channel_wake(struct channel *c, uint64_t now_us) { c->tick_us = now_us; }
+
+bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
+    if (!node_has_room(c)) return false;
+    c->neighbours[c->neighbours_len++] = nb;
+    return true;
+}
+
+void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us) {
+    for (size_t t = 0; t < c->streams_len; t++) stream_forget_neighbour(&c->streams[t], nb);
+    size_t at = 0;
+    while (at < c->neighbours_len && c->neighbours[at] != nb) at++;
+    assert(at < c->neighbours_len);
+    /* Order is kept: the source lets those stay that have been there longest. */
+    c->neighbours_len--;
+    memmove(&c->neighbours[at], &c->neighbours[at + 1],
+            (c->neighbours_len - at) * sizeof c->neighbours[0]);
+    struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
+    if (known != NULL) known->is_linked = false;
+    nb->peer->neighbours[c->index] = NULL;
+    for (size_t i = 0; i < SLOTS_MAX; i++)
+        if (nb->peer->by_slot[i] == nb) nb->peer->by_slot[i] = NULL;
+    neighbour_free(nb);
+    channel_wake(c, now_us);
+}
+
+void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_us) {
+    if (nb->peer->is_doomed) return;
+    c->stats.peers_banned++;
+    node_ban(c->node, link_peer(nb->peer->link), now_us);
+    sampler_remove(&c->sampler, link_peer(nb->peer->link));
+    nb->peer->is_doomed = true;
+    c->node->has_doomed = true;
+    node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_PEER_BANNED,
+                                              .channel = c->index,
+                                              .peer = *link_peer(nb->peer->link),
+                                              .err = err});
+}
+
+/* A new broadcast: nothing of the old one is of use. */
+static bool restart_streams(struct channel *c) {
+    struct stream *streams = calloc(c->manifest.tracks_len, sizeof *streams);
+    if (streams == NULL) return false;
+    for (size_t t = 0; t < c->streams_len; t++) stream_release(&c->streams[t]);
+    free(c->streams);
+    c->streams = streams;
+    c->streams_len = c->manifest.tracks_len;
+    for (size_t t = 0; t < c->streams_len; t++)
+        stream_init(&streams[t], (uint8_t)t, &c->manifest.tracks[t]);
+    c->has_offset = c->ended = c->end_said = false;
+    c->announce_epoch = c->entry_us = 0;
+    return true;
+}
+
+void channel_take_manifest(struct channel *c, const struct manifest *m, const void *data,
+                           size_t len, uint64_t now_us) {
+    bool had_manifest = c->has_manifest;
+    bool is_new = !had_manifest || m->broadcast != c->manifest.broadcast;
+    c->manifest = *m;
+    memcpy(c->manifest_bytes, data, len);
+    c->manifest_len = (uint16_t)len;
+    c->has_manifest = true;
+    c->stats.broadcast = m->broadcast;
+    if (is_new && had_manifest)
+        for (size_t i = 0; i < c->neighbours_len; i++) neighbour_reset_streams(c->neighbours[i]);
+    if (is_new && !restart_streams(c)) {
+        c->has_manifest = false; /* no memory: taken again when a neighbour sends it again */
+        return;
+    }
+    node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_MANIFEST,
+                                              .channel = c->index,
+                                              .new_broadcast = is_new});
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        bool knows = nb->broadcast > m->broadcast ||
+                     (nb->broadcast == m->broadcast && nb->manifest_version >= m->version);
+        if (nb->has_hello && !knows) gossip_manifest(nb, now_us);
+    }
+    channel_wake(c, now_us);
+}
+
+static void dial(struct channel *c, uint64_t now_us) {
+    unsigned dialling = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        dialling += link_state(c->neighbours[i]->peer->link) == LINK_DIALLING;
+    while (dialling < DIALS_MAX && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {
+        struct candidate *candidate = sampler_next(&c->sampler, &c->node->rng, now_us);
+        if (candidate == NULL) return;
+        node_dial(c, candidate, now_us);
+        dialling++;
+    }
+}
+
+static bool is_active(const struct channel *c, uint64_t now_us) {
+    return c->has_offset && now_us - c->head_us < 2 * US_PER_S;
+}
+
+void channel_tick(struct channel *c, uint64_t now_us) {
+    c->tick_us = now_us + (is_active(c, now_us) ? TICK_US : TICK_IDLE_US);
+    if (!c->node->is_leaving) dial(c, now_us);
+    cells_tick(c, now_us);
+    supply_tick(c, now_us);
+    repair_tick(c, now_us);
+    count_tick(c, now_us);
+    play_step(c, now_us);
+    serve_tick(c, now_us);
+    have_tick(c, now_us);
+    gossip_tick(c, now_us);
+    announce_tick(c, now_us);
+}

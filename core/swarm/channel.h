@@ -1,0 +1,151 @@
+/* channel.h - one channel on this node: its manifest, streams, neighbours and timers.
+ *
+ * The files that act on it, one for each concern, each with what it needs of the others declared
+ * here: supply.c (whom we take from), serve.c (whom we send to), repair.c, have.c, gossip.c (HELLO,
+ * MANIFEST, PEERS), cells.c (heads and cells as they come), play.c, count.c, announce.c.
+ * Only core/swarm includes this file. */
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+#include "core/swarm/neighbour.h"
+#include "core/swarm/node.h"
+#include "core/swarm/sampler.h"
+#include "core/swarm/stream.h"
+
+#define NEIGHBOURS_MAX 64
+#define NEIGHBOURS_TARGET 16 /* fewer than 16 ruin the tail (DESIGN 1) */
+#define DIALS_MAX 4          /* at once */
+#define LAG_SAMPLES_MAX 256
+#define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
+#define TICK_IDLE_US (250 * US_PER_MS)
+#define HAVE_PERIOD_US (200 * US_PER_MS)
+#define PENDING_WAIT_US                                                                            \
+    (20 * US_PER_MS) /* a cell waits this long before its sender is asked for the head */
+#define ON_AIR_US (10 * US_PER_S)
+#define CLOCK_ERROR_MAX_US (10ll * 60 * (int64_t)US_PER_S)
+
+struct lag_samples {
+    uint64_t second; /* of the local clock, the one that is being filled */
+    unsigned len, last_len;
+    uint32_t lag_us[LAG_SAMPLES_MAX];
+    uint32_t last_us[LAG_SAMPLES_MAX]; /* of the second before, sorted */
+};
+
+struct channel {
+    struct node *node;
+    uint8_t index; /* which is also our slot on every link */
+    struct public_key key;
+    bool has_read_key;
+    struct read_key read_key;
+    bool plays;
+    bool is_source;
+
+    bool has_manifest;
+    struct manifest manifest;
+    uint8_t manifest_bytes[MANIFEST_SIZE_MAX];
+    uint16_t manifest_len;
+
+    size_t streams_len;
+    struct stream *streams; /* by track; of the current broadcast */
+
+    size_t neighbours_len;
+    struct neighbour *neighbours[NEIGHBOURS_MAX];
+    struct sampler sampler;
+
+    /* The least of (local arrival - capture) of any head: time relative to the source. */
+    bool has_offset;
+    int64_t offset_us;
+    uint64_t head_us; /* when the newest head came */
+    bool clock_said;
+    bool ended, end_said;
+
+    uint64_t tick_us;    /* when channel_tick is due */
+    uint64_t eager_us;   /* when another neighbour may be asked before there is a manifest */
+    uint64_t balance_us; /* when the parents are next rebalanced */
+    uint64_t find_us;    /* when holders are next looked up */
+    uint64_t find_last_us, find_pause_us;
+    uint64_t announce_us; /* when the next record is due, 0: not planned */
+    uint64_t announce_epoch;
+    uint64_t entry_us;
+    uint64_t shed_us;
+
+    struct lag_samples lag;
+    struct node_channel_stats stats;
+};
+
+/* Where a chunk stands in time relative to the source: how long after the earliest possible arrival
+ * it is now. 0 before the first head. */
+uint64_t channel_lateness_us(const struct channel *c, uint64_t capture_us, uint64_t now_us);
+struct stream *channel_stream(struct channel *c, uint8_t track); /* NULL: no such track */
+void channel_wake(struct channel *c, uint64_t now_us);           /* a tick at once */
+void channel_tick(struct channel *c, uint64_t now_us);
+bool channel_add_neighbour(struct channel *c, struct neighbour *nb);
+/* Takes it out everywhere and frees it. */
+void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us);
+/* The peer sent what it must not: its link ends, and it stays away. */
+void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_us);
+/* Takes a manifest that is newer than ours; `data` was opened into `m`. */
+void channel_take_manifest(struct channel *c, const struct manifest *m, const void *data,
+                           size_t len, uint64_t now_us);
+
+/* gossip.c */
+void gossip_hello(struct neighbour *nb, uint64_t now_us);
+void gossip_manifest(struct neighbour *nb, uint64_t now_us);
+void gossip_peers(struct neighbour *nb, uint64_t now_us);
+void gossip_bye(struct neighbour *nb, enum bye_reason reason, uint64_t now_us);
+void gossip_tick(struct channel *c, uint64_t now_us);
+void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now_us);
+void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m, uint64_t now_us);
+void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now_us);
+
+/* supply.c: our parents. */
+void supply_tick(struct channel *c, uint64_t now_us);
+void supply_flush(struct channel *c, uint64_t now_us); /* SUBSCRIBEs that are to be sent */
+void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us);
+/* A cell or head came from a parent: it is alive. */
+void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us);
+/* The first head of the stream was verified: fixes where we start. */
+void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h);
+
+/* serve.c: our children. */
+void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us);
+void serve_take_request(struct neighbour *nb, const struct request *m, uint64_t now_us);
+void serve_take_cancel(struct neighbour *nb, const struct cancel *m, uint64_t now_us);
+void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
+                uint64_t now_us);
+void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
+                const struct neighbour *from, uint64_t now_us);
+void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+                uint64_t now_us);
+void serve_tick(struct channel *c, uint64_t now_us);
+/* Our own ancestors have changed: the children are told. */
+void serve_ancestry_changed(struct channel *c, uint8_t track);
+
+/* repair.c */
+void repair_tick(struct channel *c, uint64_t now_us);
+void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us);
+void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_t index,
+                    struct neighbour *from, uint64_t now_us);
+
+/* have.c */
+void have_changed(struct channel *c);
+void have_tick(struct channel *c, uint64_t now_us);
+void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
+
+/* cells.c: what comes. */
+void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_t now_us);
+void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now_us);
+void cells_tick(struct channel *c, uint64_t now_us); /* heads that pending cells wait for */
+int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us);
+
+/* play.c and count.c */
+void play_step(struct channel *c, uint64_t now_us);
+void count_complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us);
+void count_tick(struct channel *c, uint64_t now_us);
+
+/* announce.c */
+void announce_tick(struct channel *c, uint64_t now_us);
+void announce_describe(const struct channel *c, struct holder *ret);
+void announce_describe_entry(const struct channel *c, struct entry *ret);
+
+#endif

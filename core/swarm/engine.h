@@ -1,0 +1,127 @@
+/* engine.h - the node's inside: what its files share. Only core/swarm includes it. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core/base/rng.h"
+#include "core/swarm/channel.h"
+
+#define EVENTS_MAX 512
+#define BANS_MAX 64
+#define BAN_US (5 * 60 * US_PER_S)
+#define HINTS_MAX 16
+#define HINT_PERIOD_US (2 * US_PER_S)
+#define NODE_ENDPOINTS_MAX HOLDER_ENDPOINTS_MAX
+
+struct ban {
+    struct public_key peer;
+    uint64_t until_us; /* 0: free */
+};
+
+/* What node_event says, but for the records: those are made when the event is taken. */
+struct queued_event {
+    uint8_t type; /* enum node_event_type */
+    uint8_t channel;
+    uint8_t role;
+    bool new_broadcast;
+    int err;
+    uint64_t epoch;
+    int64_t clock_error_us;
+    struct fragment *fragment;
+    struct public_key peer;
+    struct endpoint endpoint;
+};
+
+/* An address whose peer id is not known yet. */
+struct hint {
+    struct endpoint endpoint;
+    uint8_t channel;
+    bool is_answered;
+    uint64_t ask_us; /* when to ask (again) */
+    uint64_t pause_us;
+};
+
+/* The node's uplink: one token bucket over every datagram, and the turn of each neighbour. */
+struct uplink {
+    uint64_t rate_bps; /* NODE_UPLOAD_UNLIMITED: none set */
+    double tokens;     /* bytes; below 0 after control that could not wait */
+    uint64_t tokens_us;
+    unsigned turn;         /* neighbour to serve next */
+    unsigned burst;        /* datagrams to it in this turn */
+    uint64_t second_us;    /* start of the current second */
+    uint64_t sent_bytes;   /* in it */
+    uint64_t sent_bps;     /* of the second before */
+    uint64_t queued_bytes; /* fresh cells queued in it */
+    uint64_t queued_bps;
+    uint64_t short_us;      /* since when fresh cells wait too long; 0: they don't */
+    uint64_t short_seen_us; /* when last they did */
+    uint64_t carried_bps;   /* what went out while it was short; 0: never short */
+};
+
+struct node {
+    struct links *links;
+    struct public_key id;
+    uint8_t role;
+    unsigned neighbours_max;
+    size_t memory_max;
+    struct rng rng;
+    uint64_t now_us;
+    bool has_utc;
+    int64_t utc_offset_us; /* UTC - the monotonic clock */
+    size_t endpoints_len;
+    struct endpoint endpoints[NODE_ENDPOINTS_MAX];
+    size_t channels_len;
+    struct channel *channels[NODE_CHANNELS_MAX];
+    struct uplink uplink;
+    struct ban bans[BANS_MAX];
+    struct hint hints[HINTS_MAX];
+    size_t hints_len;
+    uint64_t control_in, control_out, media_out;
+    bool is_leaving;
+    bool has_doomed;                        /* links wait to be closed at the end of the step */
+    uint64_t cell_bytes_in, cell_bytes_out; /* payload of cells, all of them */
+    struct manifest
+        opened_manifest; /* room for one that is being checked: 13 KB are too many for a stack */
+
+    struct queued_event events[EVENTS_MAX]; /* a ring */
+    size_t events_head, events_len;
+};
+
+/* Appends an event; a fragment that finds no room is dropped with its reference. */
+void node_emit(struct node *n, const struct queued_event *e);
+bool node_is_banned(const struct node *n, const struct public_key *peer, uint64_t now_us);
+void node_ban(struct node *n, const struct public_key *peer, uint64_t now_us);
+uint64_t node_utc_us(const struct node *n, uint64_t now_us); /* 0: not known */
+/* Dials a candidate for a channel. */
+void node_dial(struct channel *c, struct candidate *candidate, uint64_t now_us);
+/* May this peer be another neighbour of the channel? */
+bool node_has_room(const struct channel *c);
+/* Drops the oldest chunks while over memory_max. */
+void node_trim_memory(struct node *n);
+
+/* peers.c: the links' handler. */
+extern const struct link_handler peers_link_handler;
+/* The peer's neighbour for the channel, made where there is none. NULL: no room, no memory. */
+struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us);
+struct peer *peers_of(struct link *link); /* made where there is none; NULL: no memory */
+/* Frees the peer's link where no channel is left on it. */
+void peers_release(struct peer *peer, uint64_t now_us);
+
+/* uplink.c */
+void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);
+void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us);
+void uplink_queued(struct node *n, size_t bytes);
+void uplink_tick(struct node *n, uint64_t now_us);
+size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);
+uint64_t uplink_deadline(const struct node *n);
+/* Bits per second that it is taken to carry. */
+uint64_t uplink_capacity_bps(const struct node *n);
+
+/* A send item's index for the chunk's head. */
+#define SEND_HEAD UINT8_MAX
+
+/* What a link gives back when it was lost. Never 0. */
+#define SEND_TOKEN(channel, track, index, number)                                                  \
+    (1ull << 63 | (uint64_t)(channel) << 56 | (uint64_t)(track) << 48 | (uint64_t)(index) << 32 |  \
+     (number))
+
+#endif

@@ -1,0 +1,157 @@
+#include "core/swarm/neighbour.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/link/link.h"
+
+struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us) {
+    struct neighbour *nb = calloc(1, sizeof *nb);
+    if (nb == NULL) return NULL;
+    nb->peer = peer;
+    nb->channel = channel;
+    nb->since_us = now_us;
+    nb->request_tokens = REQUESTS_BURST;
+    nb->request_tokens_us = now_us;
+    return nb;
+}
+
+void neighbour_free(struct neighbour *nb) {
+    if (nb == NULL) return;
+    neighbour_drop_all_pending(nb);
+    send_queue_release(&nb->queue);
+    free(nb);
+}
+
+uint32_t neighbour_id4(const struct neighbour *nb) {
+    return load_u32(link_peer(nb->peer->link)->bytes);
+}
+
+bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number) {
+    const struct neighbour_stream *ns = &nb->streams[track];
+    if (!ns->has_held || number > ns->newest || ns->newest - number >= 64) return false;
+    return ns->complete >> (ns->newest - number) & 1;
+}
+
+void neighbour_take_held(struct neighbour *nb, const struct held *held, uint64_t now_us) {
+    struct neighbour_stream *ns = &nb->streams[held->track];
+    if (ns->has_held && held->newest < ns->newest) {
+        /* Overtaken by a newer one on the way: only what it adds. */
+        uint32_t back = ns->newest - held->newest;
+        if (back < 64) ns->complete |= held->complete << back;
+        return;
+    }
+    if (!ns->has_held || held->newest > ns->newest) ns->newest_us = now_us;
+    ns->has_held = true;
+    ns->newest = held->newest;
+    ns->complete = held->complete;
+}
+
+bool neighbour_keep_pending(struct neighbour *nb, const struct pending_cell *cell,
+                            const uint8_t *payload) {
+    if (nb->pending_len == PENDING_CELLS_MAX) return false;
+    for (size_t i = 0; i < PENDING_CELLS_MAX; i++) {
+        struct pending_cell *at = &nb->pending[i];
+        if (at->payload != NULL) continue;
+        uint8_t *copy = malloc(cell->len);
+        if (copy == NULL) return false;
+        memcpy(copy, payload, cell->len);
+        *at = *cell;
+        at->payload = copy;
+        nb->pending_len++;
+        return true;
+    }
+    return false;
+}
+
+void neighbour_drop_pending(struct neighbour *nb, struct pending_cell *cell) {
+    free(cell->payload);
+    memset(cell, 0, sizeof *cell);
+    nb->pending_len--;
+}
+
+void neighbour_drop_all_pending(struct neighbour *nb) {
+    for (size_t i = 0; i < PENDING_CELLS_MAX; i++)
+        if (nb->pending[i].payload != NULL) neighbour_drop_pending(nb, &nb->pending[i]);
+}
+
+struct asked_cells *neighbour_asked(struct neighbour *nb, uint8_t track, uint32_t number) {
+    for (size_t i = 0; i < ASKED_CELLS_MAX; i++) {
+        struct asked_cells *a = &nb->asked[i];
+        if (a->until_us != 0 && a->track == track && a->number == number) return a;
+    }
+    return NULL;
+}
+
+bool neighbour_ask(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells, bool head,
+                   uint64_t until_us, uint64_t now_us) {
+    struct asked_cells *a = neighbour_asked(nb, track, number);
+    for (size_t i = 0; a == NULL && i < ASKED_CELLS_MAX; i++) {
+        if (nb->asked[i].until_us >= now_us && nb->asked[i].until_us != 0) continue;
+        a = &nb->asked[i];
+        *a = (struct asked_cells){.track = track, .number = number};
+    }
+    if (a == NULL) return false;
+    a->cells |= cells;
+    a->head = a->head || head;
+    a->until_us = u64_max(a->until_us, until_us);
+    return true;
+}
+
+bool neighbour_expects_cell(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+                            uint8_t substream, uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[track];
+    if (ns->asked >> substream & 1) return true;
+    if (now_us < ns->former_until_us && ns->former >> substream & 1) return true;
+    const struct asked_cells *a = neighbour_asked(nb, track, number);
+    return a != NULL && now_us <= a->until_us && a->cells >> index & 1;
+}
+
+bool neighbour_expects_head(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[track];
+    if (ns->asked_heads || (ns->former_heads && now_us < ns->former_until_us)) return true;
+    const struct asked_cells *a = neighbour_asked(nb, track, number);
+    return a != NULL && now_us <= a->until_us && a->head;
+}
+
+bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us) {
+    double earned = (double)(now_us - nb->request_tokens_us) * REQUESTS_PER_S / (double)US_PER_S;
+    nb->request_tokens += earned;
+    if (nb->request_tokens > REQUESTS_BURST) nb->request_tokens = REQUESTS_BURST;
+    nb->request_tokens_us = now_us;
+    if (nb->request_tokens < cells) return false;
+    nb->request_tokens -= cells;
+    return true;
+}
+
+bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number) {
+    struct neighbour_stream *ns = &nb->streams[track];
+    if (ns->heads_sent == 0 || (number > ns->heads_newest && number - ns->heads_newest >= 64)) {
+        ns->heads_newest = number;
+        ns->heads_sent = 1;
+        return true;
+    }
+    if (number > ns->heads_newest) {
+        ns->heads_sent = ns->heads_sent << (number - ns->heads_newest) | 1;
+        ns->heads_newest = number;
+        return true;
+    }
+    uint32_t back = ns->heads_newest - number;
+    if (back >= 64 || ns->heads_sent >> back & 1) return back >= 64;
+    ns->heads_sent |= 1ull << back;
+    return true;
+}
+
+void neighbour_reset_streams(struct neighbour *nb) {
+    for (size_t i = 0; i < TRACKS_MAX; i++) {
+        /* Generations go on, so that what is still on its way is told from what is new. */
+        struct neighbour_stream *ns = &nb->streams[i];
+        *ns = (struct neighbour_stream){.generation = ns->generation,
+                                        .child_generation = ns->child_generation,
+                                        .child_revision = ns->child_revision};
+    }
+    send_queue_clear(&nb->queue);
+    neighbour_drop_all_pending(nb);
+    memset(nb->asked, 0, sizeof nb->asked);
+    nb->have_changed = false;
+}

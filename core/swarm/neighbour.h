@@ -1,0 +1,142 @@
+/* neighbour.h - a peer that shares a channel with us, and what we know of it there.
+ *
+ * A peer has one link and a neighbour for each channel that both are in. Everything that the peer
+ * can fill has a bound here. */
+#ifndef NEIGHBOUR_H
+#define NEIGHBOUR_H
+
+#include <stdbool.h>
+
+#include "core/base/endpoint.h"
+#include "core/proto/message.h"
+#include "core/swarm/send_queue.h"
+
+struct link;
+struct channel;
+struct cell;
+
+#define PENDING_CELLS_MAX 64     /* cells without their head, from one neighbour */
+#define ASKED_CELLS_MAX 32       /* chunks with cells asked for one by one, from one neighbour */
+#define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
+#define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once ... */
+#define REQUESTS_PER_S 1024      /* ... and a second */
+
+/* Cells that came before their head, unverified: neither played nor forwarded. */
+struct pending_cell {
+    uint8_t *payload; /* own copy; NULL: free */
+    uint16_t len;
+    uint8_t track, index;
+    uint16_t number_low;
+    uint32_t tag;
+    uint64_t came_us;
+    bool head_asked;
+};
+
+/* Cells that we asked this neighbour for one by one. */
+struct asked_cells {
+    uint64_t cells;
+    uint32_t number;
+    uint8_t track;
+    bool head;
+    uint64_t until_us; /* 0: free */
+};
+
+struct neighbour_stream {
+    /* As our parent. */
+    uint32_t asked; /* substreams that we subscribe to */
+    bool asked_heads;
+    uint32_t granted;
+    bool granted_heads;
+    uint16_t generation; /* of our newest SUBSCRIBE */
+    bool has_grant;
+    uint16_t grant_revision;
+    bool changed; /* `asked` has changed: a SUBSCRIBE is to be sent */
+    bool starved;
+    bool has_ask_from;
+    uint32_t ask_from; /* first chunk wanted of what is new since the last SUBSCRIBE */
+    uint32_t excess;   /* substreams that the parent would rather see moved */
+    bool has_grant_from;
+    uint32_t grant_from;
+    uint32_t former; /* ended lately */
+    bool former_heads;
+    uint64_t former_until_us;
+    uint64_t refused_until_us;
+    /* What it holds. */
+    bool has_held;
+    uint32_t newest;
+    uint64_t complete;   /* bit i: newest - i */
+    uint64_t newest_us;  /* when `newest` last grew */
+    int64_t lateness_us; /* smoothed: its newest chunk's arrival against the earliest arrival */
+    /* As our child. */
+    uint32_t child_wanted, child_granted, child_excess;
+    bool child_heads, child_starved;
+    uint16_t child_generation;
+    uint16_t child_revision;
+    bool child_changed; /* a GRANT is to be sent */
+    uint32_t child_from;
+    uint64_t heads_sent; /* bit i: head of heads_newest - i */
+    uint32_t heads_newest;
+};
+
+struct neighbour {
+    struct peer *peer;
+    struct channel *channel;
+    bool has_hello; /* its HELLO came: `slot` is valid */
+    bool hello_sent;
+    uint8_t slot; /* its number for the channel */
+    uint8_t role, flags;
+    uint64_t broadcast;
+    uint32_t manifest_version;
+    uint64_t since_us;
+    uint64_t have_sent_us;
+    bool have_changed;
+    uint64_t peers_sent_us;
+    uint64_t peers_taken_us;
+    double request_tokens;
+    uint64_t request_tokens_us;
+    struct neighbour_stream streams[TRACKS_MAX];
+    struct send_queue queue;
+    struct pending_cell pending[PENDING_CELLS_MAX];
+    unsigned pending_len;
+    struct asked_cells asked[ASKED_CELLS_MAX];
+};
+
+/* A linked peer: the link's owner data. */
+struct peer {
+    struct node *node;
+    struct link *link;
+    bool was_up;                             /* the link has been open */
+    bool is_doomed;                          /* its link is closed at the end of the step */
+    struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
+    struct neighbour *by_slot[SLOTS_MAX];    /* by the peer's slot */
+};
+
+struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
+void neighbour_free(struct neighbour *nb);
+uint32_t neighbour_id4(const struct neighbour *nb);
+/* Told us that it holds the whole chunk. */
+bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number);
+void neighbour_take_held(struct neighbour *nb, const struct held *held, uint64_t now_us);
+
+/* Keeps an unverified cell. False: its PENDING_CELLS_MAX are there already, or no memory. */
+bool neighbour_keep_pending(struct neighbour *nb, const struct pending_cell *cell,
+                            const uint8_t *payload);
+void neighbour_drop_pending(struct neighbour *nb, struct pending_cell *cell);
+void neighbour_drop_all_pending(struct neighbour *nb);
+
+/* Remembers what was asked; false where the table is full. */
+bool neighbour_ask(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells, bool head,
+                   uint64_t until_us, uint64_t now_us);
+struct asked_cells *neighbour_asked(struct neighbour *nb, uint8_t track, uint32_t number);
+/* Whether this cell, or head, was asked of it: standing or one by one. */
+bool neighbour_expects_cell(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+                            uint8_t substream, uint64_t now_us);
+bool neighbour_expects_head(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t now_us);
+/* Takes `cells` from the budget of what it may request. False: too much. */
+bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us);
+/* Marks the head as sent to it; false where it was marked already. */
+bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number);
+/* For a new broadcast: all of the old is void, on both sides. */
+void neighbour_reset_streams(struct neighbour *nb);
+
+#endif

@@ -1,0 +1,107 @@
+/* node_events.c - what the node tells its owner: events and figures. */
+#include <string.h>
+
+#include "core/swarm/engine.h"
+
+/* The oldest fragment gives way: its owner has stopped taking events, and the newest is worth most.
+ */
+static void drop_oldest(struct node *n) {
+    struct queued_event *e = &n->events[n->events_head];
+    if (e->type == NODE_EVENT_FRAGMENT) fragment_unref(e->fragment);
+    n->events_head = (n->events_head + 1) % EVENTS_MAX;
+    n->events_len--;
+}
+
+void node_emit(struct node *n, const struct queued_event *e) {
+    if (n->events_len == EVENTS_MAX) drop_oldest(n);
+    n->events[(n->events_head + n->events_len) % EVENTS_MAX] = *e;
+    n->events_len++;
+}
+
+bool node_next_event(struct node *n, struct node_event *ret) {
+    if (n->events_len == 0) return false;
+    const struct queued_event *e = &n->events[n->events_head];
+    n->events_head = (n->events_head + 1) % EVENTS_MAX;
+    n->events_len--;
+    memset(ret, 0, sizeof *ret);
+    ret->type = e->type;
+    ret->channel = e->channel;
+    ret->fragment = e->fragment;
+    ret->new_broadcast = e->new_broadcast;
+    ret->epoch = e->epoch;
+    ret->peer = e->peer;
+    ret->endpoint = e->endpoint;
+    ret->role = e->role;
+    ret->err = e->err;
+    ret->clock_error_us = e->clock_error_us;
+    if (e->type == NODE_EVENT_ANNOUNCE) announce_describe(n->channels[e->channel], &ret->holder);
+    if (e->type == NODE_EVENT_ANNOUNCE_ENTRY)
+        announce_describe_entry(n->channels[e->channel], &ret->entry);
+    return true;
+}
+
+const struct manifest *node_manifest(const struct node *n, int channel) {
+    const struct channel *c = n->channels[channel];
+    return c->has_manifest ? &c->manifest : NULL;
+}
+
+const struct public_key *node_channel_key(const struct node *n, int channel) {
+    return &n->channels[channel]->key;
+}
+
+static uint64_t percentile(const struct lag_samples *lag, unsigned percent) {
+    return lag->last_len == 0 ? 0 : lag->last_us[(lag->last_len - 1) * percent / 100];
+}
+
+/* Media that is verified in one piece and not yet handed out; for a relay, what it holds from the
+ * first hole back. */
+static uint64_t buffer_us(const struct stream *s) {
+    if (!s->window.has_newest || !s->has_start) return 0;
+    uint32_t hole = stream_first_hole(s);
+    const struct slot *slot = hole == 0 ? NULL : window_find(&s->window, hole - 1);
+    if (slot == NULL || slot->chunk == NULL) return 0;
+    uint64_t end_us = slot->chunk->head.pts_us + slot->chunk->head.duration_us;
+    return u64_sub(end_us, s->play_pts_us);
+}
+
+static void count_relations(const struct channel *c, struct node_channel_stats *ret) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        bool is_parent = false, is_child = false;
+        for (size_t t = 0; t < c->streams_len; t++) {
+            is_parent = is_parent || nb->streams[t].granted || nb->streams[t].granted_heads;
+            is_child = is_child || nb->streams[t].child_granted || nb->streams[t].child_heads;
+        }
+        ret->neighbours += nb->has_hello && link_state(nb->peer->link) == LINK_UP;
+        ret->parents += is_parent;
+        ret->children += is_child;
+    }
+}
+
+void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret) {
+    const struct channel *c = n->channels[channel];
+    *ret = c->stats;
+    ret->on_air =
+        c->has_manifest && !c->ended && c->has_offset && n->now_us - c->head_us < ON_AIR_US;
+    ret->ended = c->ended;
+    count_relations(c, ret);
+    ret->lag_p50_us = percentile(&c->lag, 50);
+    ret->lag_p95_us = percentile(&c->lag, 95);
+    ret->lag_p99_us = percentile(&c->lag, 99);
+    ret->lag_samples = c->lag.last_len;
+    for (size_t t = 0; t < c->streams_len; t++)
+        ret->buffer_us = u64_max(ret->buffer_us, buffer_us(&c->streams[t]));
+}
+
+void node_stats(const struct node *n, struct node_stats *ret) {
+    const struct uplink *u = &n->uplink;
+    memset(ret, 0, sizeof *ret);
+    links_stats(n->links, &ret->links);
+    ret->links_up = (unsigned)links_count(n->links, LINK_UP);
+    ret->control_in = n->control_in;
+    ret->control_out = n->control_out;
+    ret->media_out = n->media_out;
+    ret->uplink_bps = u->rate_bps != NODE_UPLOAD_UNLIMITED ? u->rate_bps : u->carried_bps;
+    ret->demand_bps = u->queued_bps;
+    ret->uplink_short = u->short_us != 0;
+}

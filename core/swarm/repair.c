@@ -1,0 +1,162 @@
+/* repair.c - holes: cells and heads that did not come by themselves are asked for one by one.
+ *
+ * What a link lost between parent and child the parent sends again by itself (serve_lost), so a
+ * hole is given that time first. Then a neighbour that holds the chunk is asked, another one each
+ * time. */
+#include "core/base/err.h"
+#include "core/swarm/engine.h"
+
+#define HEAD_WAIT_US (30 * US_PER_MS)
+#define PARENT_WAIT_US (60 * US_PER_MS) /* for the parent's own repair, and two round trips */
+#define ANSWER_WAIT_US (60 * US_PER_MS) /* for the answer, and two round trips */
+#define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
+#define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
+#define REQUESTS_A_TICK 32
+
+static uint64_t rtt_of(const struct neighbour *nb) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    return stats.rtt_us;
+}
+
+static bool can_ask(const struct neighbour *nb) {
+    return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
+           link_state(nb->peer->link) == LINK_UP;
+}
+
+/* Who is asked: a neighbour that holds the whole chunk, from a random one on; failing that the
+ * source or a parent, which may hold the cells already. */
+static struct neighbour *choose_holder(const struct channel *c, const struct stream *s,
+                                       uint32_t number) {
+    struct neighbour *second = NULL;
+    if (c->neighbours_len == 0) return NULL;
+    size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
+        const struct neighbour_stream *ns = &nb->streams[s->track];
+        if (!can_ask(nb) || nb->broadcast != c->manifest.broadcast) continue;
+        if (neighbour_holds(nb, s->track, number)) return nb;
+        if (nb->role == ROLE_SOURCE || ns->granted != 0) second = nb;
+    }
+    return second;
+}
+
+static uint64_t request(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t number,
+                        uint64_t cells, bool head, uint64_t now_us) {
+    uint64_t until_us = now_us + ANSWER_WAIT_US + 2 * rtt_of(nb);
+    struct request m = {
+        .slot = c->index,
+        .track = s->track,
+        .number = number,
+        .cells = cells,
+        .flags = head ? REQUEST_HEAD : 0,
+        .deadline_ms = (uint16_t)((until_us - now_us) / US_PER_MS),
+    };
+    uint8_t buffer[32];
+    struct writer w = writer_init(buffer, sizeof buffer);
+    request_write(&w, &m);
+    /* Answers are taken for a good while: one that comes late is still of use. */
+    if (!neighbour_ask(nb, s->track, number, cells, head, until_us + US_PER_S, now_us)) return 0;
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return 0;
+    return until_us;
+}
+
+/* Cells that are missing, not asked for, and no longer to be waited for: those without a parent at
+ * once, the others when the parent has had time for a repair of its own. */
+static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_t now_us) {
+    uint64_t missing = chunk_missing(slot->chunk);
+    if (now_us < slot->request_until_us) missing &= ~slot->requested;
+    uint64_t due = 0;
+    for (; missing; missing &= missing - 1) {
+        uint32_t index = (uint32_t)__builtin_ctzll(missing);
+        const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
+        uint64_t wait_us = supply->parent == NULL ? 0 : PARENT_WAIT_US + 2 * rtt_of(supply->parent);
+        if (now_us - slot->head_us >= wait_us) due |= 1ull << index;
+    }
+    return due;
+}
+
+static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
+    if (now_us - slot->seen_us < HEAD_WAIT_US || now_us < slot->head_request_until_us) return false;
+    struct neighbour *nb = choose_holder(c, s, slot->number);
+    if (nb == NULL) return false;
+    uint64_t until_us = request(c, s, nb, slot->number, 0, true, now_us);
+    if (until_us == 0) return false;
+    slot->head_request_until_us = until_us;
+    return true;
+}
+
+static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
+    if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > REPAIR_LATE_US) return false;
+    uint64_t cells = overdue(s, slot, now_us);
+    if (cells == 0) return false;
+    struct neighbour *nb = choose_holder(c, s, slot->number);
+    if (nb == NULL) return false;
+    uint64_t until_us = request(c, s, nb, slot->number, cells, false, now_us);
+    if (until_us == 0) return false;
+    slot->requested |= cells;
+    slot->request_until_us = until_us;
+    return true;
+}
+
+static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) {
+    if (!s->has_start || !s->window.has_newest) return;
+    uint32_t first = stream_first_hole(s);
+    if (s->has_play && s->play_next > first) first = s->play_next;
+    if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
+        first = s->window.newest - REPAIR_CHUNKS;
+    unsigned requests = 0;
+    for (uint32_t i = first; i <= s->window.newest && requests < REQUESTS_A_TICK; i++) {
+        /* A number that a later head has passed over is a hole, though nothing of it has come. */
+        struct slot *slot = window_slot(&s->window, i, now_us);
+        if (slot == NULL) return;
+        if (slot->chunk == NULL)
+            requests += repair_head(c, s, slot, now_us);
+        else if (!chunk_is_complete(slot->chunk))
+            requests += repair_cells(c, s, slot, now_us);
+    }
+}
+
+void repair_tick(struct channel *c, uint64_t now_us) {
+    if (c->is_source) return;
+    for (size_t t = 0; t < c->streams_len; t++) repair_stream(c, &c->streams[t], now_us);
+}
+
+void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us) {
+    struct stream *s = channel_stream(nb->channel, m->track);
+    struct slot *slot = s == NULL ? NULL : window_find(&s->window, m->number);
+    struct neighbour_stream *ns = &nb->streams[m->track];
+    if (ns->has_held && m->number <= ns->newest && ns->newest - m->number < 64)
+        ns->complete &= ~(1ull << (ns->newest - m->number));
+    struct asked_cells *asked = neighbour_asked(nb, m->track, m->number);
+    if (slot == NULL || asked == NULL) return;
+    /* At once elsewhere, but not faster than a neighbour that always says no could drive us. */
+    slot->requested &= ~m->cells;
+    slot->request_until_us = slot->head_request_until_us = now_us + TICK_US;
+}
+
+/* A cell came that was asked for one by one: where another neighbour was asked for it too, it is
+ * told. */
+void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_t index,
+                    struct neighbour *from, uint64_t now_us) {
+    uint64_t bit = 1ull << index;
+    if (!(slot->requested & bit)) return;
+    slot->requested &= ~bit;
+    struct asked_cells *asked = neighbour_asked(from, track, slot->number);
+    if (asked != NULL && asked->cells & bit) {
+        slot->repaired = true;
+        return;
+    }
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        asked = nb == from ? NULL : neighbour_asked(nb, track, slot->number);
+        if (asked == NULL || !(asked->cells & bit)) continue;
+        uint8_t buffer[32];
+        struct writer w = writer_init(buffer, sizeof buffer);
+        cancel_write(&w,
+                     &(struct cancel){
+                         .slot = c->index, .track = track, .number = slot->number, .cells = bit});
+        if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
+            c->stats.messages_dropped++;
+    }
+}

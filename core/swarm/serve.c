@@ -1,0 +1,371 @@
+/* serve.c - whom we send to: subscriptions that we grant, cells that we pass on, requests we
+ * answer.
+ *
+ * A child is admitted by what the uplink carries. The source keeps itself to a few copies of each
+ * substream while others can pass them on: it grants more only to a child that has found nobody
+ * else, and tells it which of them to take elsewhere when it can. */
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/swarm/engine.h"
+
+#define SOURCE_COPIES 2              /* of a substream, that the source gives freely */
+#define SOURCE_HEADS 4               /* children with heads from the source: 2 % of the rate each */
+#define CROWD 4                      /* neighbours from which on the source saves */
+#define ADMIT_PERCENT 90             /* of the uplink, to those who could ask elsewhere */
+#define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
+#define SHED_PERIOD_US (1 * US_PER_S)
+#define SHED_AFTER_US (500 * US_PER_MS) /* of a short uplink */
+
+static unsigned copies_of(const struct channel *c, uint8_t track, unsigned index) {
+    unsigned copies = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
+        copies += index == SUPPLY_HEADS ? ns->child_heads : ns->child_granted >> index & 1;
+    }
+    return copies;
+}
+
+/* What all children of all channels take, if every granted substream flows. */
+static uint64_t granted_bps(const struct node *n) {
+    uint64_t bps = 0;
+    for (size_t i = 0; i < n->channels_len; i++) {
+        const struct channel *c = n->channels[i];
+        for (size_t t = 0; t < c->streams_len; t++)
+            for (size_t k = 0; k < c->neighbours_len; k++)
+                bps += (uint64_t)c->streams[t].substream_bps *
+                       (unsigned)__builtin_popcount(c->neighbours[k]->streams[t].child_granted);
+    }
+    return bps;
+}
+
+static bool uplink_admits(const struct channel *c, const struct stream *s, bool starved) {
+    const struct node *n = c->node;
+    if (n->uplink.rate_bps == 0) return false;
+    uint64_t capacity = uplink_capacity_bps(n);
+    if (!starved) capacity = capacity / 100 * ADMIT_PERCENT;
+    return granted_bps(n) + s->substream_bps <= capacity;
+}
+
+/* Granting it would put the child above itself. */
+static bool makes_loop(const struct stream *s, const struct neighbour *child, unsigned index) {
+    const struct supply *supply = &s->supplies[index];
+    if (supply->parent == child) return true;
+    uint32_t id = neighbour_id4(child);
+    for (size_t i = 0; i < supply->ancestors_len; i++)
+        if (supply->ancestors[i] == id) return true;
+    return false;
+}
+
+static bool source_saves(const struct channel *c, uint8_t track, unsigned index) {
+    if (!c->is_source || c->neighbours_len < CROWD) return false;
+    unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
+    return copies_of(c, track, index) >= most;
+}
+
+static bool admits(const struct channel *c, const struct stream *s, const struct neighbour *child,
+                   unsigned index, bool starved) {
+    if (makes_loop(s, child, index)) return false;
+    if (!starved && source_saves(c, s->track, index)) return false;
+    return uplink_admits(c, s, starved);
+}
+
+/* Where a newcomer starts: the newest random access chunk of the video that we have whole, and what
+ * of the other tracks goes with it. */
+static uint32_t join_point(const struct channel *c, const struct stream *s) {
+    const struct stream *video = s;
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (c->streams[t].kind == TRACK_VIDEO) {
+            video = &c->streams[t];
+            break;
+        }
+    const struct slot *access = window_newest_random_access(&video->window);
+    if (access == NULL) return FROM_RANDOM_ACCESS;
+    if (video == s) return access->number;
+    uint64_t pts_us = access->chunk->head.pts_us;
+    for (uint32_t i = s->window.newest; s->window.has_newest; i--) {
+        const struct slot *slot = window_find(&s->window, i);
+        if (slot != NULL && slot->chunk != NULL && slot->chunk->head.pts_us <= pts_us) return i;
+        if (i == window_oldest(&s->window)) break;
+    }
+    return s->window.has_newest ? window_oldest(&s->window) : FROM_RANDOM_ACCESS;
+}
+
+static void queue(struct neighbour *nb, enum send_class class, uint8_t track, uint32_t number,
+                  uint8_t index, uint64_t now_us) {
+    struct send_item item = {.number = number, .track = track, .index = index, .queued_us = now_us};
+    if (!send_queue_push(&nb->queue, class, &item)) nb->channel->stats.cells_dropped++;
+}
+
+/* A chunk's cells of these substreams, its head before them where the child takes heads from us. */
+static void queue_chunk(struct neighbour *nb, enum send_class class, const struct stream *s,
+                        const struct chunk *chunk, uint32_t substreams, uint64_t now_us) {
+    uint32_t number = chunk->head.number;
+    if (nb->streams[s->track].child_heads && neighbour_mark_head(nb, s->track, number))
+        queue(nb, class, s->track, number, SEND_HEAD, now_us);
+    uint64_t cells = stream_cells_of(s, number, head_cells(&chunk->head), substreams) & chunk->have;
+    for (; cells; cells &= cells - 1)
+        queue(nb, class, s->track, number, (uint8_t)__builtin_ctzll(cells), now_us);
+}
+
+static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t substreams,
+                          uint32_t from, uint64_t now_us) {
+    if (!s->window.has_newest || from > s->window.newest) return;
+    uint32_t oldest = window_oldest(&s->window);
+    for (uint32_t i = from > oldest ? from : oldest; i <= s->window.newest; i++) {
+        const struct slot *slot = window_find(&s->window, i);
+        if (slot != NULL && slot->chunk != NULL && !neighbour_holds(nb, s->track, i))
+            queue_chunk(nb, SEND_BACKLOG, s, slot->chunk, substreams, now_us);
+    }
+}
+
+static void fill_ancestry(const struct node *n, const struct stream *s, uint32_t substreams,
+                          struct grant *m) {
+    uint32_t left = substreams;
+    while (left && m->ancestry_len < SUBSTREAMS_MAX) {
+        const struct supply *first = &s->supplies[__builtin_ctz(left)];
+        struct ancestry *a = &m->ancestry[m->ancestry_len++];
+        for (unsigned index = 0; index < s->substreams; index++) {
+            const struct supply *other = &s->supplies[index];
+            bool same = (left >> index & 1) && other->ancestors_len == first->ancestors_len &&
+                        memcmp(other->ancestors, first->ancestors,
+                               first->ancestors_len * sizeof first->ancestors[0]) == 0;
+            if (same) a->substreams |= 1u << index;
+        }
+        left &= ~a->substreams;
+        a->ids[a->ids_len++] = load_u32(n->id.bytes);
+        for (size_t i = 0; i < first->ancestors_len && a->ids_len < ANCESTORS_MAX; i++)
+            a->ids[a->ids_len++] = first->ancestors[i];
+    }
+}
+
+/* Whom else a refused child could ask: neighbours that take this track themselves. */
+static void fill_candidates(const struct channel *c, const struct neighbour *child, uint8_t track,
+                            struct grant *m) {
+    if (c->neighbours_len == 0) return;
+    size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
+    for (size_t i = 0; i < c->neighbours_len && m->candidates_len < PEERS_MAX; i++) {
+        const struct neighbour *other = c->neighbours[(first + i) % c->neighbours_len];
+        if (other == child || !other->streams[track].has_held) continue;
+        if (link_state(other->peer->link) != LINK_UP || !(other->flags & PEER_UPLOADS)) continue;
+        if (!endpoint_is_usable(link_endpoint(other->peer->link))) continue;
+        m->candidates[m->candidates_len++] = (struct peer_entry){
+            .peer = *link_peer(other->peer->link),
+            .endpoint = *link_endpoint(other->peer->link),
+            .flags = PEER_UPLOADS,
+        };
+    }
+}
+
+static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, uint64_t now_us) {
+    struct neighbour_stream *ns = &nb->streams[track];
+    const struct stream *s = channel_stream(c, track);
+    struct grant m = {
+        .slot = c->index,
+        .track = track,
+        .generation = ns->child_generation,
+        .revision = (uint16_t)(ns->child_revision + 1),
+        .flags = ns->child_heads ? SUBSCRIBE_HEADS : 0,
+        .substreams = ns->child_granted,
+        .excess = ns->child_excess & ns->child_granted,
+        .from = ns->child_from,
+    };
+    if (s != NULL) fill_ancestry(c->node, s, ns->child_granted, &m);
+    if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m);
+    uint8_t buffer[4096];
+    struct writer w = writer_init(buffer, sizeof buffer);
+    grant_write(&w, &m);
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return; /* next tick */
+    ns->child_revision = m.revision;
+    ns->child_changed = false;
+}
+
+static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_us) {
+    for (uint8_t t = 0; t < TRACKS_MAX; t++)
+        if (nb->streams[t].child_changed) send_grant(c, nb, t, now_us);
+}
+
+/* Which of the wanted substreams are granted now: those that were, and the new ones we admit. */
+static uint32_t choose(const struct channel *c, const struct stream *s, struct neighbour *nb,
+                       uint32_t wanted) {
+    struct neighbour_stream *ns = &nb->streams[s->track];
+    ns->child_granted &= wanted;
+    uint32_t added = 0;
+    for (unsigned index = 0; index < s->substreams; index++) {
+        if (!(wanted >> index & 1) || ns->child_granted >> index & 1) continue;
+        if (!admits(c, s, nb, index, ns->child_starved)) continue;
+        ns->child_granted |= 1u << index;
+        added |= 1u << index;
+    }
+    return added;
+}
+
+void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct neighbour_stream *ns = &nb->streams[m->track];
+    if ((int16_t)(m->generation - ns->child_generation) <= 0) return; /* overtaken */
+    struct stream *s = channel_stream(c, m->track);
+    ns->child_generation = m->generation;
+    ns->child_changed = true;
+    ns->child_starved = m->flags & SUBSCRIBE_STARVED;
+    if (s != NULL) {
+        bool had_nothing = ns->child_granted == 0 && !ns->child_heads;
+        bool wants_heads = m->flags & SUBSCRIBE_HEADS;
+        ns->child_wanted = m->substreams & stream_all_substreams(s);
+        ns->child_heads =
+            wants_heads && (ns->child_heads || admits(c, s, nb, SUPPLY_HEADS, ns->child_starved));
+        uint32_t added = choose(c, s, nb, ns->child_wanted);
+        uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
+        if (had_nothing || from < ns->child_from) ns->child_from = from;
+        send_grant(c, nb, m->track, now_us);
+        if (from != FROM_RANDOM_ACCESS && (added || ns->child_heads))
+            queue_backlog(nb, s, added, from, now_us);
+        if (ns->child_from == FROM_RANDOM_ACCESS) ns->child_from = 0;
+    }
+    flush_grants(c, nb, now_us);
+}
+
+/* Cells that were asked for one by one; what we lack is said at once. */
+static void answer(struct neighbour *nb, const struct stream *s, const struct request *m,
+                   uint64_t now_us) {
+    const struct slot *slot = window_find(&s->window, m->number);
+    const struct chunk *chunk = slot == NULL ? NULL : slot->chunk;
+    if (chunk != NULL && m->flags & REQUEST_HEAD) {
+        (void)neighbour_mark_head(nb, m->track, m->number);
+        queue(nb, SEND_REPAIR, m->track, m->number, SEND_HEAD, now_us);
+    }
+    uint64_t cells = chunk == NULL ? 0 : m->cells & chunk->have;
+    for (uint64_t left = cells; left; left &= left - 1)
+        queue(nb, SEND_REPAIR, m->track, m->number, (uint8_t)__builtin_ctzll(left), now_us);
+    uint64_t exist = chunk == NULL ? UINT64_MAX : head_all_cells(&chunk->head);
+    if ((m->cells & exist & ~cells) == 0 && chunk != NULL) return;
+    uint8_t buffer[32];
+    struct writer w = writer_init(buffer, sizeof buffer);
+    gap_write(&w, &(struct gap){.slot = nb->channel->index,
+                                .track = m->track,
+                                .number = m->number,
+                                .cells = m->cells & exist & ~cells});
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
+        nb->channel->stats.messages_dropped++; /* the child's own timer asks elsewhere */
+}
+
+void serve_take_request(struct neighbour *nb, const struct request *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    const struct stream *s = channel_stream(c, m->track);
+    unsigned cells = (unsigned)__builtin_popcountll(m->cells) + 1;
+    if (s == NULL || c->node->uplink.rate_bps == 0) return;
+    if (!neighbour_spend_requests(nb, cells, now_us)) return;
+    answer(nb, s, m, now_us);
+}
+
+void serve_take_cancel(struct neighbour *nb, const struct cancel *m, uint64_t now_us) {
+    (void)now_us;
+    struct send_ring *r = &nb->queue.rings[SEND_REPAIR];
+    for (uint32_t i = 0; i < r->len; i++) {
+        struct send_item *item = &r->items[(r->head + i) % r->capacity];
+        if (item->track == m->track && item->number == m->number && item->index < 64 &&
+            m->cells >> item->index & 1)
+            item->is_cancelled = true;
+    }
+}
+
+static bool is_child_of(const struct neighbour *nb, const struct stream *s, uint32_t number,
+                        const struct neighbour *from) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    return nb != from && number >= ns->child_from && !neighbour_holds(nb, s->track, number);
+}
+
+void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
+                uint64_t now_us) {
+    const struct head *h = &chunk->head;
+    const struct stream *s = channel_stream(c, h->track);
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        if (!nb->streams[h->track].child_heads || !is_child_of(nb, s, h->number, from)) continue;
+        if (!neighbour_mark_head(nb, h->track, h->number)) continue;
+        queue(nb, SEND_FRESH, h->track, h->number, SEND_HEAD, now_us);
+        uplink_queued(c->node, chunk->encoded_len);
+    }
+}
+
+void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
+                const struct neighbour *from, uint64_t now_us) {
+    const struct head *h = &chunk->head;
+    const struct stream *s = channel_stream(c, h->track);
+    uint8_t substream = stream_substream(s, h->number, index);
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        if (!(nb->streams[h->track].child_granted >> substream & 1)) continue;
+        if (!is_child_of(nb, s, h->number, from)) continue;
+        queue(nb, SEND_FRESH, h->track, h->number, (uint8_t)index, now_us);
+        uplink_queued(c->node, head_cell_len(h, index));
+    }
+}
+
+/* The link takes it for lost. Sent again while the child still wants it: this knows which cell is
+ * missing one round trip after it went, where the child could only guess. */
+void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+                uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct stream *s = channel_stream(c, track);
+    const struct slot *slot = s == NULL ? NULL : window_find(&s->window, number);
+    if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, track, number)) return;
+    if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > SERVE_LATE_US) return;
+    const struct neighbour_stream *ns = &nb->streams[track];
+    if (index == SEND_HEAD ? !ns->child_heads
+                           : !(ns->child_granted >> stream_substream(s, number, index) & 1))
+        return;
+    queue(nb, SEND_REPAIR, track, number, index, now_us);
+}
+
+void serve_ancestry_changed(struct channel *c, uint8_t track) {
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        if (c->neighbours[i]->streams[track].child_granted)
+            c->neighbours[i]->streams[track].child_changed = true;
+}
+
+/* Which of its substreams each child should take elsewhere: those beyond the copies that the source
+ * gives freely. The neighbours that have been there longest keep theirs. */
+static void mark_excess(struct channel *c, struct stream *s) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        struct neighbour_stream *ns = &nb->streams[s->track];
+        uint32_t excess = 0;
+        for (unsigned index = 0; index < s->substreams; index++) {
+            unsigned older = 0;
+            for (size_t k = 0; k < i; k++)
+                older += c->neighbours[k]->streams[s->track].child_granted >> index & 1;
+            if (ns->child_granted >> index & 1 && older >= SOURCE_COPIES) excess |= 1u << index;
+        }
+        if (excess == ns->child_excess) continue;
+        ns->child_excess = excess;
+        ns->child_changed = true;
+    }
+}
+
+/* The uplink has been short for a while: one substream less for the youngest child that has some.
+ */
+static void shed(struct channel *c) {
+    for (size_t i = c->neighbours_len; i-- > 0;) {
+        for (size_t t = 0; t < c->streams_len; t++) {
+            struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
+            if (c->streams[t].kind != TRACK_VIDEO || ns->child_granted == 0) continue;
+            ns->child_granted &= ns->child_granted - 1;
+            ns->child_changed = true;
+            return;
+        }
+    }
+}
+
+void serve_tick(struct channel *c, uint64_t now_us) {
+    const struct uplink *u = &c->node->uplink;
+    if (now_us >= c->shed_us) {
+        c->shed_us = now_us + SHED_PERIOD_US;
+        bool is_short = u->short_us != 0 && now_us - u->short_us > SHED_AFTER_US;
+        /* The source serves all it can even so: nobody else has what it drops. */
+        if (is_short && !c->is_source) shed(c);
+        if (c->is_source && c->neighbours_len >= CROWD)
+            for (size_t t = 0; t < c->streams_len; t++) mark_excess(c, &c->streams[t]);
+    }
+    for (size_t i = 0; i < c->neighbours_len; i++) flush_grants(c, c->neighbours[i], now_us);
+}
