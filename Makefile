@@ -11,6 +11,7 @@
 #   make CC=clang              the same with clang, in its own folder
 #   make SAN=address,undefined a sanitized build, in its own folder (also SAN=thread)
 #   make WERROR=               for compilers with warnings of their own
+#   make V=1                   shows the commands
 #
 # Objects stand under build/<variant>/; build/shoal is a link to the program that was built last.
 
@@ -41,6 +42,9 @@ SANITIZE      := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sani
 LINK_SANITIZE := $(SANITIZE)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE) $(PKG_CFLAGS)
 LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o %.a,$^)
+
+# A short line for each step; V=1 shows the whole commands.
+say        = $(if $(V),,@echo '  $(1)	$@';)
 
 LIB_SOURCES := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
 CLI_SOURCES := $(sort $(filter-out cli/main.c,$(wildcard cli/*.c)))
@@ -88,7 +92,7 @@ build/shoal: $(OUT)/shoal force
 	@[ "$$(readlink $@)" = $(VARIANT)/shoal ] || ln -sfn $(VARIANT)/shoal $@
 
 $(OUT)/shoal: $(OUT)/cli/main.o $(ARCHIVES)
-	$(LINK) $(PKG_LIBS)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
 
 $(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/sources
 $(OUT)/libcli.a: $(call objects,$(CLI_SOURCES)) $(OUT)/sources
@@ -100,7 +104,7 @@ $(ARCHIVES) $(LIB_TEST):
 
 $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # Two files that change only when the flags or the set of sources do, so that a build after such a
 # change is right without a `make clean`.
@@ -114,16 +118,16 @@ $(OUT)/sources: force
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
 $(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
-	$(LINK) -lcriterion $(PKG_LIBS)
+	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
 
 define program_rules
 $(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call mains,$(1)),$(wildcard tests/$(1)/*.c))) $$$$(TEST_LIBS)
-	$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
+	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
 endef
 $(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
 
 $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))) $$(TEST_LIBS)
-	$(LINK) $(PKG_LIBS)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
 
 .PHONY: unit-programs race-programs fuzz-programs
 unit-programs: $(UNIT_PROGRAMS)
@@ -172,8 +176,8 @@ install: all $(OUT)/shoal.1 $(OUT)/shoal.bash
 	install -D -m 755 $(OUT)/shoal $(DESTDIR)$(PREFIX)/bin/shoal
 	install -D -m 644 $(OUT)/shoal.1 $(DESTDIR)$(PREFIX)/share/man/man1/shoal.1
 	install -D -m 644 $(OUT)/shoal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal
-$(OUT)/shoal.1: $(OUT)/shoal
-	$< --man > $@
+$(OUT)/shoal.1: cli/shoal.1.in $(OUT)/shoal
+	scripts/make-man $(OUT)/shoal > $@
 $(OUT)/shoal.bash: $(OUT)/shoal
 	$< --completion > $@
 
