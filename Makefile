@@ -1,9 +1,19 @@
-# shoal - live video with no server. Targets: all (default), test, demo, lint, fuzz, install, clean.
+# shoal - live video with no server.
 #
 #   make                       build/shoal, a development build (warnings are errors)
-#   make CC=clang              the same with clang
-#   make SAN=address,undefined a sanitized build, in its own folder
+#   make demo                  installs what is missing, builds, and puts a test channel on air
+#   make test                  installs what tests need besides, builds and runs all of them
+#   make lint                  format, sizes, layers, clang's and cppcheck's opinion
+#   make unit | sim | race | e2e | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make install DESTDIR= PREFIX=/usr/local
+#   make clean
+#
+#   make CC=clang              the same with clang, in its own folder
+#   make SAN=address,undefined a sanitized build, in its own folder (also SAN=thread)
 #   make WERROR=               for compilers with warnings of their own
+#   make V=1                   shows the commands
+#
+# Objects stand under build/<variant>/; build/shoal is a link to the program that was built last.
 
 CC      ?= gcc
 CFLAGS  ?= -O2 -g
@@ -11,6 +21,7 @@ WERROR  ?= -Werror
 SAN     ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
+FUZZ_SECONDS ?= 10
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -23,48 +34,152 @@ OUT     := build/$(VARIANT)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion $(WERROR)
 PACKAGES := libevent_core libevent_extra libsodium x264 libavformat libavcodec libavfilter \
             libavdevice libavutil libswscale libswresample
-# Evaluated when a compiler runs, not when scripts/setup is still to install the packages.
-PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
-PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES)) -lopendht-c -lpthread -lm
+# Asked once, and only when a compiler runs: scripts/setup may still have to install pkg-config.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)) -lopendht-c -lpthread -lm)$(PKG_LIBS)
 
-SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+SANITIZE      := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+LINK_SANITIZE := $(SANITIZE)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE) $(PKG_CFLAGS)
+LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o %.a,$^)
 
-LIB_SOURCES  := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
-CLI_SOURCES  := $(sort $(wildcard cli/*.c))
-LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(OUT)/%.o)
-CLI_OBJECTS  := $(CLI_SOURCES:%.c=$(OUT)/%.o)
-# A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
-objects       = $(patsubst %.c,$(OUT)/%.o,$(1))
-TEST_LIB     := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/lib/*.c)))
+# A short line for each step; V=1 shows the whole commands.
+say        = $(if $(V),,@echo '  $(1)	$@';)
 
-# One program for each folder of unit tests.
+LIB_SOURCES := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
+CLI_SOURCES := $(sort $(filter-out cli/main.c,$(wildcard cli/*.c)))
+objects      = $(patsubst %.c,$(OUT)/%.o,$(1))
+
+PROGRAM  := $(if $(wildcard cli/main.c),$(OUT)/shoal)
+ARCHIVES := $(OUT)/libcli.a $(OUT)/libshoal.a
+LIB_TEST := $(OUT)/tests/libtest.a
+
+# One Criterion program for each folder of unit tests.
 UNIT_FOLDERS  := $(sort $(patsubst tests/unit/%/,%,$(dir $(wildcard tests/unit/*/*.c))))
 UNIT_PROGRAMS := $(UNIT_FOLDERS:%=$(OUT)/tests/unit-%)
 
-.PHONY: all unit clean
-all: build/shoal
+# In the other folders each file with a main or with Criterion's tests is a program; the rest of
+# the folder is linked with each of them.
+mains    = $(if $(wildcard tests/$(1)/*.c),$(shell grep -lE '^int main|<criterion/' $(sort $(wildcard tests/$(1)/*.c))))
+programs = $(patsubst tests/$(1)/%.c,$(OUT)/tests/$(1)-%,$(call mains,$(1)))
+SIM_PROGRAMS   := $(call programs,sim)
+RACE_PROGRAMS  := $(call programs,race)
+E2E_PROGRAMS   := $(call programs,e2e)
+BENCH_PROGRAMS := $(call programs,bench)
+E2E_SCRIPTS    := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
+FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
 
-build/shoal: $(OUT)/shoal
-	@ln -sfn $(VARIANT)/shoal $@
+# What other variants build: races always with ThreadSanitizer, fuzzing always with clang.
+RACE_MAKE      = $(MAKE) --no-print-directory SAN=thread
+RACE_ELSEWHERE = $(subst $(OUT),build/$(notdir $(firstword $(CC)))-thread,$(RACE_PROGRAMS))
+FUZZ_MAKE      = $(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined VARIANT=fuzz \
+                 LINK_SANITIZE=-fsanitize=fuzzer,address,undefined
+FUZZ_ELSEWHERE = $(subst $(OUT),build/fuzz,$(FUZZ_PROGRAMS))
 
-$(OUT)/shoal: $(CLI_OBJECTS) $(OUT)/libshoal.a
-	$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
+CHECKS := scripts/check-layers "scripts/check-layers --self-test" "scripts/lint --fast" \
+          "scripts/lint --self-test" scripts/check-setup "scripts/run-tests --self-test" \
+          $(if $(PROGRAM),scripts/check-manual)
+RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
+# As many jobs as there are processors, unless the caller chose a number.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-$(OUT)/libshoal.a: $(LIB_OBJECTS)
-	@rm -f $@
-	@ar rcs $@ $^
+.PHONY: all demo test test-programs unit sim race e2e fuzz bench lint lint-objects install clean force
+.DELETE_ON_ERROR:
+all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
-$(OUT)/%.o: %.c
+build/shoal: $(OUT)/shoal force
+	@[ "$$(readlink $@)" = $(VARIANT)/shoal ] || ln -sfn $(VARIANT)/shoal $@
+
+$(OUT)/shoal: $(OUT)/cli/main.o $(ARCHIVES)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
+
+$(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/sources
+$(OUT)/libcli.a: $(call objects,$(CLI_SOURCES)) $(OUT)/sources
+$(LIB_TEST): $(call objects,$(sort $(wildcard tests/lib/*.c))) $(OUT)/sources
+$(ARCHIVES) $(LIB_TEST):
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	@rm -f $@
+	@ar rcs $@ $(filter %.o,$^)
+
+$(OUT)/%.o: %.c $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# Two files that change only when the flags or the set of sources do, so that a build after such a
+# change is right without a `make clean`.
+remember = @mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
+$(OUT)/flags: force
+	@pkg-config --exists $(PACKAGES) || { echo "libraries or pkg-config are missing: run scripts/setup" >&2; exit 1; }
+	$(call remember,$(CC) $(ALL_CFLAGS) | $(LDFLAGS) $(LINK_SANITIZE) $(PKG_LIBS))
+$(OUT)/sources: force
+	$(call remember,$(LIB_SOURCES) $(CLI_SOURCES) $(wildcard tests/lib/*.c))
 
 .SECONDEXPANSION:
-$(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $(TEST_LIB) $(OUT)/libshoal.a
-	$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(PKG_LIBS)
+TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
+$(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
+	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
+
+define program_rules
+$(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call mains,$(1)),$(wildcard tests/$(1)/*.c))) $$$$(TEST_LIBS)
+	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
+endef
+$(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
+
+$(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))) $$(TEST_LIBS)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
+
+.PHONY: unit-programs race-programs fuzz-programs
+unit-programs: $(UNIT_PROGRAMS)
+race-programs: $(RACE_PROGRAMS)
+fuzz-programs: $(FUZZ_PROGRAMS)
+test-programs: all unit-programs $(SIM_PROGRAMS) $(E2E_PROGRAMS)
+	$(if $(RACE_PROGRAMS),+@$(RACE_MAKE) race-programs)
+	$(if $(FUZZ_PROGRAMS),+@$(FUZZ_MAKE) fuzz-programs)
+
+demo:
+	@scripts/setup
+	+@$(MAKE) --no-print-directory $(JOBS) all
+	@scripts/demo
+
+test:
+	@scripts/setup --tests
+	+@$(MAKE) --no-print-directory $(JOBS) test-programs
+	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) $(RACE_ELSEWHERE) \
+	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
 
 unit: $(UNIT_PROGRAMS)
-	@for t in $^; do $$t || exit 1; done
+	@$(RUN_TESTS) $^
+sim: $(SIM_PROGRAMS)
+	@$(RUN_TESTS) $^
+race:
+	+@$(RACE_MAKE) race-programs
+	@$(RUN_TESTS) $(RACE_ELSEWHERE)
+e2e: all $(E2E_PROGRAMS)
+	@$(RUN_TESTS) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+fuzz:
+	@scripts/setup --tests
+	+@$(FUZZ_MAKE) fuzz-programs
+	@$(RUN_TESTS) --fuzz-seconds $(FUZZ_SECONDS) $(FUZZ_ELSEWHERE)
+bench: $(BENCH_PROGRAMS)
+	@for b in $^; do $$b || exit 1; done
+
+lint:
+	@scripts/setup --tests
+	@scripts/lint
+	@scripts/check-layers
+	+@$(MAKE) --no-print-directory $(JOBS) CC=gcc lint-objects
+	+@$(MAKE) --no-print-directory $(JOBS) CC=clang lint-objects
+lint-objects: all $(call objects,$(sort $(wildcard tests/*/*.c tests/unit/*/*.c)))
+
+install: all $(OUT)/shoal.1 $(OUT)/shoal.bash
+	install -D -m 755 $(OUT)/shoal $(DESTDIR)$(PREFIX)/bin/shoal
+	install -D -m 644 $(OUT)/shoal.1 $(DESTDIR)$(PREFIX)/share/man/man1/shoal.1
+	install -D -m 644 $(OUT)/shoal.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/shoal
+$(OUT)/shoal.1: cli/shoal.1.in $(OUT)/shoal
+	scripts/make-man $(OUT)/shoal > $@
+$(OUT)/shoal.bash: $(OUT)/shoal
+	$< --completion > $@
 
 clean:
 	rm -rf build

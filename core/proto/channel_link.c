@@ -60,7 +60,7 @@ static bool host_name_is_valid(const char *text, size_t len) {
     return memmem(text, len, "..", 2) == NULL;
 }
 
-static bool peer_is_valid(const char *text) {
+bool channel_link_peer_is_valid(const char *text) {
     if (text[0] == '[') {
         const char *close = strchr(text, ']');
         return close != NULL && ipv6_is_valid(text + 1, (size_t)(close - text - 1)) &&
@@ -103,7 +103,7 @@ static int take_peer(const char *text, size_t len, struct channel_link *link) {
     char *peer = link->peers[link->peers_len];
     int err = value_decode(text, len, peer, CHANNEL_LINK_HOST_MAX);
     if (err) return err;
-    if (!peer_is_valid(peer)) return ERR_FORMAT;
+    if (!channel_link_peer_is_valid(peer)) return ERR_FORMAT;
     link->peers_len++;
     return 0;
 }

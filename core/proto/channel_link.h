@@ -33,5 +33,7 @@ MUST_CHECK int channel_link_parse(const char *text, struct channel_link *ret);
 /* `ret` takes CHANNEL_LINK_TEXT_MAX bytes; returns its length. What channel_link_parse gives always
  * fits; of longer peers ERR_FULL and an empty text come. */
 int channel_link_format(const struct channel_link *link, char *ret);
+/* Whether a text is HOST:PORT: a name, an IPv4 address, or an IPv6 address in brackets. */
+bool channel_link_peer_is_valid(const char *text);
 
 #endif
