@@ -34,6 +34,8 @@ LIB_SOURCES  := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
 CLI_SOURCES  := $(sort $(wildcard cli/*.c))
 LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(OUT)/%.o)
 CLI_OBJECTS  := $(CLI_SOURCES:%.c=$(OUT)/%.o)
+# A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
+objects       = $(patsubst %.c,$(OUT)/%.o,$(1))
 TEST_LIB     := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/lib/*.c)))
 
 # One program for each folder of unit tests.
@@ -58,7 +60,7 @@ $(OUT)/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 .SECONDEXPANSION:
-$(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $(TEST_LIB) $(OUT)/libshoal.a
+$(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $(TEST_LIB) $(OUT)/libshoal.a
 	$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(PKG_LIBS)
 
 unit: $(UNIT_PROGRAMS)

@@ -30,7 +30,8 @@ struct channel_link {
 /* Returns 0, ERR_FORMAT (no "shoal:", wrong length or characters, bad option), ERR_CHECKSUM for a
  * mistyped key, or ERR_RANGE for a key that is no Ed25519 key. */
 MUST_CHECK int channel_link_parse(const char *text, struct channel_link *ret);
-/* `ret` takes CHANNEL_LINK_TEXT_MAX bytes; returns its length. */
+/* `ret` takes CHANNEL_LINK_TEXT_MAX bytes; returns its length. What channel_link_parse gives always
+ * fits; of longer peers ERR_FULL and an empty text come. */
 int channel_link_format(const struct channel_link *link, char *ret);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/proto/limits.h"
 
 #define HEAD_CONTEXT "shoal head 1"
+#define HEAD_DURATION_MAX_US (10 * US_PER_S) /* of a fragment; a hundred times the usual one */
 
 enum head_flag {
     HEAD_RANDOM_ACCESS = 1 << 0, /* decoding can start with this fragment */
@@ -49,8 +50,8 @@ uint32_t head_cell_len(const struct head *h, uint32_t index);
 /* One bit for each cell. */
 uint64_t head_all_cells(const struct head *h);
 
-/* Encodes and signs: fills `h->signature`. Returns the length, at most HEAD_SIZE_MAX, or ERR_FULL.
- */
+/* Encodes and signs: fills `h->signature`. Returns the length, at most HEAD_SIZE_MAX,
+ * ERR_FULL, or ERR_RANGE for what head_decode would refuse. */
 MUST_CHECK int head_sign(struct head *h, const struct sign_key *broadcast_key, uint8_t *ret,
                          size_t capacity);
 /* Checks everything but the signature. Returns 0, ERR_TRUNCATED, ERR_TRAILING or ERR_RANGE. */

@@ -18,6 +18,7 @@
 #define ENTRY_CONTEXT "shoal entry 1"
 #define HOLDER_SIZE_MAX 512
 #define ENTRY_SIZE_MAX 1400
+#define HOLDER_SPARE_CLASS_MAX 31 /* so that 1 << class is a number */
 
 struct record_key {
     uint8_t bytes[RECORD_KEY_BYTES];
@@ -58,6 +59,8 @@ struct holder {
     struct endpoint endpoints[HOLDER_ENDPOINTS_MAX];
 };
 
+/* Signed by `h->peer`. Returns the length, ERR_FULL, or ERR_RANGE for what holder_open would refuse.
+ */
 MUST_CHECK int holder_sign(const struct holder *h, const struct record_key *key,
                            const struct sign_key *peer_key, uint8_t *ret, size_t capacity);
 /* Returns 0 or ERR_VERSION, ERR_TRUNCATED, ERR_TRAILING, ERR_RANGE, ERR_SIGNATURE. Endpoints that
@@ -79,7 +82,7 @@ struct entry {
     } holders[ENTRY_HOLDERS_MAX];
 };
 
-/* Signed by the broadcast key. */
+/* Signed by `e->broadcast_key`. Returns the length, or ERR_FULL or ERR_RANGE as holder_sign. */
 MUST_CHECK int entry_sign(const struct entry *e, const struct public_key *channel,
                           const struct sign_key *broadcast_key, uint8_t *ret, size_t capacity);
 /* Checks the delegation against the channel, and the signature. Errors as holder_open. */
