@@ -59,8 +59,7 @@ struct holder {
     struct endpoint endpoints[HOLDER_ENDPOINTS_MAX];
 };
 
-/* Signed by `h->peer`. Returns the length, ERR_FULL, or ERR_RANGE for what holder_open would refuse.
- */
+/* Signed by `h->peer`. Returns the length, ERR_FULL, or ERR_RANGE for what holder_open refuses. */
 MUST_CHECK int holder_sign(const struct holder *h, const struct record_key *key,
                            const struct sign_key *peer_key, uint8_t *ret, size_t capacity);
 /* Returns 0 or ERR_VERSION, ERR_TRUNCATED, ERR_TRAILING, ERR_RANGE, ERR_SIGNATURE. Endpoints that

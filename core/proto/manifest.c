@@ -44,13 +44,15 @@ static void write_text(struct writer *w, const char *text, size_t size) {
     write_bytes(w, text, len);
 }
 
-/* `ret` is zeroed and has `size` bytes, the last of which stays zero. */
+/* `ret` is zeroed and has `size` bytes, the last of which stays zero. A zero within would end the
+ * text early and give it a second encoding. */
 static void read_text(struct reader *r, char *ret, size_t size) {
     size_t len = read_u8(r);
-    if (len >= size)
-        reader_fail(r, ERR_RANGE);
-    else
-        read_copy(r, ret, len);
+    if (len >= size) reader_fail(r, ERR_RANGE);
+    const uint8_t *text = read_view(r, len);
+    if (text == NULL) return;
+    if (memchr(text, '\0', len) != NULL) reader_fail(r, ERR_RANGE);
+    memcpy(ret, text, len);
 }
 
 static void write_track(struct writer *w, const struct track *t) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bytes.h"
 #include "core/base/err.h"
 #include "tests/lib/hex.h"
 
@@ -238,7 +239,7 @@ Test(head, has_a_tag_that_depends_on_all_but_the_signature) {
     size_t len = encode(&h, data);
     uint32_t tag = head_tag(data, len);
     hash_context(hash, sizeof hash, "shoal head tag 1", data, len - SIGNATURE_BYTES);
-    cr_assert_eq(tag, (uint32_t)hash[0] << 24 | hash[1] << 16 | hash[2] << 8 | hash[3]);
+    cr_assert_eq(tag, load_u32(hash));
     for (size_t i = 0; i < len; i++) {
         data[i] ^= 1;
         cr_assert_eq(head_tag(data, len) == tag, i >= len - SIGNATURE_BYTES, "byte %zu", i);
