@@ -117,7 +117,7 @@ $(OUT)/sources: force
 
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
-$(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
+$(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
 
 define program_rules
