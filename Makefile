@@ -48,6 +48,7 @@ say        = $(if $(V),,@echo '  $(1)	$@';)
 
 LIB_SOURCES := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
 CLI_SOURCES := $(sort $(filter-out cli/main.c,$(wildcard cli/*.c)))
+# A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
 objects      = $(patsubst %.c,$(OUT)/%.o,$(1))
 
 PROGRAM  := $(if $(wildcard cli/main.c),$(OUT)/shoal)
@@ -117,7 +118,7 @@ $(OUT)/sources: force
 
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
-$(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
+$(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
 
 define program_rules
