@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <x264.h>
 
@@ -16,6 +17,12 @@
  * second; the mean reaches the bit rate within 1 %. At 0.15 s it falls short by 2.5 %. */
 #define VBV_NUM 1u
 #define VBV_DEN 4u
+
+/* Slices in threads share a picture among cores. At 720p two of them took 4.4 ms a picture instead
+ * of 6.2 ms, and 8 % more processor time in all: not worth it until one core gets short. So one
+ * thread for each of these pixels a second, as far as there are cores. */
+#define THREAD_PIXELS_PER_S (1280.0 * 720.0 * 60.0)
+#define THREADS_MAX 4
 
 struct encoder_x264 {
     x264_t *x264;
@@ -49,6 +56,14 @@ static int64_t keyint_ticks(const struct encoder_x264_config *c) {
     return ticks < 1.5 ? 1 : (int64_t)(ticks + 0.5);
 }
 
+static int threads(const struct encoder_x264_config *c) {
+    double rate = (double)c->width * c->height * c->fps_num / c->fps_den;
+    long most = sysconf(_SC_NPROCESSORS_ONLN);
+    if (most > THREADS_MAX) most = THREADS_MAX;
+    int n = (int)(rate / THREAD_PIXELS_PER_S);
+    return n < 1 || most < 1 ? 1 : n > most ? (int)most : n;
+}
+
 static int set_params(x264_param_t *p, const struct encoder_x264_config *c) {
     if (x264_param_default_preset(p, c->preset, "zerolatency") < 0) return ERR_ARGUMENT;
     p->pf_log = say_nothing;
@@ -57,8 +72,8 @@ static int set_params(x264_param_t *p, const struct encoder_x264_config *c) {
     p->i_csp = X264_CSP_I420;
     p->i_fps_num = c->fps_num;
     p->i_fps_den = c->fps_den;
-    p->i_threads = 1;
-    p->b_sliced_threads = 0;
+    p->i_threads = threads(c);
+    p->b_sliced_threads = p->i_threads > 1;
     p->b_annexb = 0;
     p->b_repeat_headers = 0;
     p->b_aud = 0;

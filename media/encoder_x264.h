@@ -1,8 +1,8 @@
 /* encoder_x264.h - H.264 by x264, called directly: one picture in, one out, no delay.
  *
- * Tuned for zero latency: no B-frames, no lookahead, one thread (frame threads are delay; slices
- * in two threads cost rate and were not faster at 720p). The first picture and one each keyint are
- * IDR pictures and nothing else is, so random access points come regularly. */
+ * Tuned for zero latency: no B-frames, no lookahead, no frame threads. The first picture and one
+ * each keyint are IDR pictures and nothing else is, so random access points come regularly.
+ */
 #ifndef ENCODER_X264_H
 #define ENCODER_X264_H
 

@@ -68,9 +68,9 @@ static AVCodecParameters *codec_parameters(const struct video_track_config *c,
     p->width = (int)c->width;
     p->height = (int)c->height;
     p->bit_rate = c->source->video_bitrate_bps;
-    p->color_primaries = c->colour_primaries;
-    p->color_trc = c->colour_transfer;
-    p->color_space = c->colour_matrix;
+    p->color_primaries = (enum AVColorPrimaries)c->colour_primaries;
+    p->color_trc = (enum AVColorTransferCharacteristic)c->colour_transfer;
+    p->color_space = (enum AVColorSpace)c->colour_matrix;
     p->color_range = AVCOL_RANGE_MPEG;
     return p;
 }
