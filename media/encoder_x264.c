@@ -64,7 +64,15 @@ static int threads(const struct encoder_x264_config *c) {
     return n < 1 || most < 1 ? 1 : n > most ? (int)most : n;
 }
 
+/* x264 itself would complain on standard error. */
+static bool preset_exists(const char *preset) {
+    for (size_t i = 0; x264_preset_names[i] != NULL; i++)
+        if (strcmp(x264_preset_names[i], preset) == 0) return true;
+    return false;
+}
+
 static int set_params(x264_param_t *p, const struct encoder_x264_config *c) {
+    if (!preset_exists(c->preset)) return ERR_ARGUMENT;
     if (x264_param_default_preset(p, c->preset, "zerolatency") < 0) return ERR_ARGUMENT;
     p->pf_log = say_nothing;
     p->i_width = (int)c->width;

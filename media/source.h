@@ -69,7 +69,7 @@ struct source_stats {
     uint64_t decode_errors;     /* packets of the input that did not decode */
     uint32_t video_bps;         /* encoded, over the last seconds of media */
     uint32_t audio_bps;
-    double encoder_share; /* processor time in the picture's encoder, over the time since start */
+    double encoder_share; /* of the time since the start: near 1 the encoder cannot keep up */
 };
 
 struct source;

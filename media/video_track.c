@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/err.h"
 #include "media/cmaf_writer.h"
@@ -168,18 +167,13 @@ void video_track_free(struct video_track *v) {
     free(v);
 }
 
-static uint64_t thread_cpu_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
-}
-
 static int encode_at(struct video_track *v, const AVFrame *frame, int64_t tick,
                      uint64_t capture_us) {
-    uint64_t before_us = thread_cpu_us();
+    uint64_t before_us = clock_monotonic_us();
     struct encoded_picture picture;
     int err = encoder_x264_encode(v->encoder, (const uint8_t *const *)frame->data, frame->linesize,
                                   tick, &picture);
+    uint64_t spent_us = clock_monotonic_us() - before_us;
     if (err) return err;
     uint32_t scale = timescale_of(v->grid.fps_num);
     int64_t unit = (int64_t)(scale / v->grid.fps_num) * v->grid.fps_den;
@@ -191,7 +185,6 @@ static int encode_at(struct video_track *v, const AVFrame *frame, int64_t tick,
                                          .random_access = picture.random_access,
                                          .capture_us = capture_us,
                                      });
-    uint64_t spent_us = thread_cpu_us() - before_us;
     pthread_mutex_lock(&v->lock);
     v->frames_encoded++;
     v->encode_us += spent_us;
