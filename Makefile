@@ -63,6 +63,10 @@ $(OUT)/%.o: %.c
 $(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $(TEST_LIB) $(OUT)/libshoal.a
 	$(CC) $(SANITIZE) -o $@ $^ -lcriterion $(PKG_LIBS)
 
+# Plain programs for the thread sanitizer, which Criterion does not run under.
+$(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
+	$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
+
 unit: $(UNIT_PROGRAMS)
 	@for t in $^; do $$t || exit 1; done
 

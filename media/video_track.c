@@ -31,7 +31,7 @@ struct video_track {
     struct cmaf_writer *writer;
     pthread_t thread;
     bool running;
-    bool end; /* written before the queue is finished, which orders it */
+    atomic_bool end; /* the reader tells; the thread may already be leaving for another reason */
     void (*failed)(void *owner, const char *why);
     void *owner;
 
@@ -201,7 +201,7 @@ static int encode_all(struct video_track *v) {
         av_frame_free(&f.frame);
         if (err) return err;
     }
-    return v->end ? cmaf_writer_end(v->writer) : cmaf_writer_flush(v->writer);
+    return atomic_load(&v->end) ? cmaf_writer_end(v->writer) : cmaf_writer_flush(v->writer);
 }
 
 static void *encode_thread(void *opaque) {
@@ -258,7 +258,7 @@ int video_track_add(struct video_track *v, const AVFrame *frame, uint64_t pts_us
 
 void video_track_finish(struct video_track *v, bool end) {
     if (!v->running) return;
-    v->end = end;
+    atomic_store(&v->end, end);
     frame_queue_finish(&v->queue);
     pthread_join(v->thread, NULL);
     v->running = false;
