@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <libavformat/avformat.h>
+#include <libavutil/opt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #define BUFFER_BYTES 4096
 /* What the muxer may put around a fragment's samples, for an early check of its size. */
 #define BOXES_MAX 4096
+
+#define OUT_MAX ((size_t)FRAGMENT_SIZE_MAX + BOXES_MAX)
 
 struct cmaf_writer {
     struct cmaf_config config;
@@ -34,10 +37,8 @@ static int take_output(void *opaque, uint8_t *data, int size) {
     struct cmaf_writer *w = opaque;
     size_t len = (size_t)size;
     if (w->out_len + len > w->out_capacity) {
-        size_t capacity = size_max(w->out_capacity * 2, w->out_len + len + BUFFER_BYTES);
-        uint8_t *out = capacity > FRAGMENT_SIZE_MAX + BOXES_MAX + BUFFER_BYTES
-                           ? NULL
-                           : realloc(w->out, capacity);
+        size_t capacity = size_max(size_min(w->out_capacity * 2, OUT_MAX), w->out_len + len);
+        uint8_t *out = capacity > OUT_MAX ? NULL : realloc(w->out, capacity);
         if (out == NULL) {
             w->out_failed = true;
             return AVERROR(ENOMEM);
@@ -73,10 +74,9 @@ static int add_stream(struct cmaf_writer *w) {
 
 static int write_header(struct cmaf_writer *w) {
     AVDictionary *options = NULL;
-    /* frag_discont: the first sample's time is written as it is and not made 0. skip_trailer: no
-     * index of the fragments is kept. */
-    av_dict_set(&options, "movflags",
-                "+cmaf+frag_custom+empty_moov+default_base_moof+skip_trailer+frag_discont", 0);
+    /* skip_trailer: no index of the fragments is kept. */
+    av_dict_set(&options, "movflags", "+cmaf+frag_custom+empty_moov+default_base_moof+skip_trailer",
+                0);
     av_dict_set(&options, "use_stream_ids_as_track_ids", "1", 0);
     av_dict_set(&options, "use_editlist", "0", 0);
     av_dict_set_int(&options, "video_track_timescale", w->config.timescale, 0);
@@ -199,6 +199,8 @@ int cmaf_writer_add(struct cmaf_writer *w, const struct cmaf_sample *sample) {
         w->random_access = w->all_random_access = sample->random_access;
         w->capture_us = sample->capture_us;
     }
+    /* The muxer counts on from the last fragment's end, if it is not told otherwise. */
+    if (hole) av_opt_set(w->muxer->priv_data, "movflags", "+frag_discont", 0);
     err = write_sample(w, sample);
     if (err) return err;
     w->pending++;
