@@ -149,6 +149,10 @@ test:
 	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) $(RACE_ELSEWHERE) \
 	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
 
+# Plain programs for the thread sanitizer, which Criterion does not run under.
+$(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
+	$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
+
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_TESTS) $^
 sim: $(SIM_PROGRAMS)
