@@ -32,7 +32,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZ
 
 LIB_SOURCES  := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
 CLI_SOURCES  := $(sort $(wildcard cli/*.c))
-LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(OUT)/%.o)
+LIB_OBJECTS  := $(LIB_SOURCES:%.c=$(OUT)/%.o) $(OUT)/media/web_assets.o
+WEB_FILES    := $(sort $(wildcard media/web/*))
 CLI_OBJECTS  := $(CLI_SOURCES:%.c=$(OUT)/%.o)
 # A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
 objects       = $(patsubst %.c,$(OUT)/%.o,$(1))
@@ -57,6 +58,13 @@ $(OUT)/libshoal.a: $(LIB_OBJECTS)
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The player page, built into the program.
+$(OUT)/media/web_assets.c: scripts/embed-web $(WEB_FILES)
+	@mkdir -p $(@D)
+	scripts/embed-web $(WEB_FILES) > $@.new && mv $@.new $@
+$(OUT)/media/web_assets.o: $(OUT)/media/web_assets.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 .SECONDEXPANSION:
