@@ -105,17 +105,18 @@ static void forget_before(struct http_live *l, uint64_t pts_us) {
 
 static bool starts_here(const struct piece *p) { return p->is_main && p->fragment->random_access; }
 
+/* Newcomers would be sent too much before they see what is new. */
+static bool is_long(const struct http_live *l, const struct piece *p) {
+    return l->recent_len > 0 &&
+           (l->recent_len == LIVE_RECENT_PIECES ||
+            l->recent_bytes + piece_bytes(p) > l->buffer_max ||
+            u64_sub(p->fragment->pts_us, l->recent[0]->fragment->pts_us) > LIVE_RECENT_US);
+}
+
 static void remember(struct http_live *l, struct piece *p) {
     if (starts_here(p)) forget_before(l, p->fragment->pts_us);
-    bool has_start = l->recent_len > 0 || starts_here(p);
-    if (!has_start) return;
-    bool is_long = l->recent_len == LIVE_RECENT_PIECES ||
-                   l->recent_bytes + piece_bytes(p) > l->buffer_max ||
-                   u64_sub(p->fragment->pts_us, l->recent[0]->fragment->pts_us) > LIVE_RECENT_US;
-    if (l->recent_len > 0 && is_long) {
-        forget(l);
-        if (!starts_here(p)) return;
-    }
+    if (is_long(l, p)) forget(l);
+    if (l->recent_len == 0 && !starts_here(p)) return;
     l->recent[l->recent_len++] = piece_ref(p);
     l->recent_bytes += piece_bytes(p);
 }

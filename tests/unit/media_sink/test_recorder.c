@@ -232,9 +232,10 @@ Test(recorder, a_transport_stream_goes_on_through_a_change_of_format) {
     finish(r, RECORDER_DONE);
     recorder_free(r);
     expect_clean(path);
-    char *frames = probe_run("ffprobe -v error -select_streams v:0 -show_entries frame=width "
-                             "-of csv=p=0 %s | tr -d , | grep . | sort | uniq -c | tr -s ' \\n' ' '",
-                             path);
+    char *frames =
+        probe_run("ffprobe -v error -select_streams v:0 -show_entries frame=width "
+                  "-of csv=p=0 %s | tr -d , | grep . | sort | uniq -c | tr -s ' \\n' ' '",
+                  path);
     cr_expect_str_eq(frames, " 75 160 75 320 ", "%s", frames);
     free(frames);
     double dts[512];
