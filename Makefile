@@ -47,6 +47,7 @@ LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o %.a,$^)
 say        = $(if $(V),,@echo '  $(1)	$@';)
 
 LIB_SOURCES := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
+WEB_FILES   := $(sort $(wildcard media/web/*))
 CLI_SOURCES := $(sort $(filter-out cli/main.c,$(wildcard cli/*.c)))
 # A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
 objects      = $(patsubst %.c,$(OUT)/%.o,$(1))
@@ -95,7 +96,7 @@ build/shoal: $(OUT)/shoal force
 $(OUT)/shoal: $(OUT)/cli/main.o $(ARCHIVES)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)
 
-$(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/sources
+$(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/media/web_assets.o $(OUT)/sources
 $(OUT)/libcli.a: $(call objects,$(CLI_SOURCES)) $(OUT)/sources
 $(LIB_TEST): $(call objects,$(sort $(wildcard tests/lib/*.c))) $(OUT)/sources
 $(ARCHIVES) $(LIB_TEST):
@@ -107,6 +108,13 @@ $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# The player page, built into the program.
+$(OUT)/media/web_assets.c: $(WEB_FILES) scripts/embed-web $(OUT)/sources
+	@mkdir -p $(@D)
+	$(call say,WEB)scripts/embed-web $(WEB_FILES) > $@
+$(OUT)/media/web_assets.o: $(OUT)/media/web_assets.c $(OUT)/flags
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
 # Two files that change only when the flags or the set of sources do, so that a build after such a
 # change is right without a `make clean`.
 remember = @mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
@@ -114,7 +122,7 @@ $(OUT)/flags: force
 	@pkg-config --exists $(PACKAGES) || { echo "libraries or pkg-config are missing: run scripts/setup" >&2; exit 1; }
 	$(call remember,$(CC) $(ALL_CFLAGS) | $(LDFLAGS) $(LINK_SANITIZE) $(PKG_LIBS))
 $(OUT)/sources: force
-	$(call remember,$(LIB_SOURCES) $(CLI_SOURCES) $(wildcard tests/lib/*.c))
+	$(call remember,$(LIB_SOURCES) $(CLI_SOURCES) $(WEB_FILES) $(wildcard tests/lib/*.c))
 
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
