@@ -26,12 +26,13 @@ static int host_parse(const char *text, struct bootstrap_host *ret) {
     return 0;
 }
 
-int bootstrap_init(struct bootstrap *b, const char *const *hosts, size_t len, uint64_t now_us,
-                   size_t *ret_bad) {
+int bootstrap_init(struct bootstrap *b, const char *const *hosts, size_t len, bool names,
+                   uint64_t now_us, size_t *ret_bad) {
     memset(b, 0, sizeof *b);
     if (len > DISCOVERY_BOOTSTRAP_MAX) return ERR_RANGE;
     for (size_t i = 0; i < len; i++) {
         int err = host_parse(hosts[i], &b->hosts[i]);
+        if (!err && !names && !b->hosts[i].numeric) err = ERR_FORMAT;
         if (err) {
             *ret_bad = i;
             return err;
@@ -60,7 +61,7 @@ bool bootstrap_begin(struct bootstrap *b, uint64_t now_us) {
     if (b->trying || now_us < b->next_us) return false;
     b->trying = true;
     b->answered = false;
-    b->due = 0;
+    b->due = 1;
     b->next_us = now_us + BOOTSTRAP_TRY_US;
     b->tries++;
     return true;
@@ -94,8 +95,12 @@ void bootstrap_answered(struct bootstrap *b, bool ok, uint64_t now_us) {
     if (b->trying ? b->due == 0 : ok) try_end(b, now_us); /* also the late answer to an old try */
 }
 
+void bootstrap_all_asked(struct bootstrap *b, uint64_t now_us) {
+    bootstrap_answered(b, false, now_us);
+}
+
 void bootstrap_expire(struct bootstrap *b, uint64_t now_us) {
-    if (b->trying && (b->due == 0 || now_us >= b->next_us)) try_end(b, now_us);
+    if (b->trying && now_us >= b->next_us) try_end(b, now_us);
 }
 
 uint64_t bootstrap_deadline(const struct bootstrap *b) { return b->next_us; }

@@ -37,16 +37,19 @@ struct bootstrap {
     size_t events_len;
 };
 
-/* Returns 0, or ERR_FORMAT with the number of the bad host at `ret_bad`, or ERR_RANGE: too many. */
-MUST_CHECK int bootstrap_init(struct bootstrap *b, const char *const *hosts, size_t len,
+/* Names are refused unless `names`. Returns 0, or ERR_FORMAT with the number of the bad host at
+ * `ret_bad`, or ERR_RANGE: too many. */
+MUST_CHECK int bootstrap_init(struct bootstrap *b, const char *const *hosts, size_t len, bool names,
                               uint64_t now_us, size_t *ret_bad);
-/* True when it is time for a try, which begins: the caller asks each host, and says so. */
+/* True when it is time for a try, which begins: the caller asks each host, says so for each, and
+ * calls bootstrap_all_asked. */
 bool bootstrap_begin(struct bootstrap *b, uint64_t now_us);
+void bootstrap_all_asked(struct bootstrap *b, uint64_t now_us);
 /* One more answer is on its way: to a ping, or to the lookup of a name. */
 void bootstrap_asked(struct bootstrap *b);
 /* It came. A looked-up name's answer is false; its addresses are asked before. */
 void bootstrap_answered(struct bootstrap *b, bool ok, uint64_t now_us);
-/* After all hosts were asked, and when bootstrap_deadline has come. */
+/* When bootstrap_deadline has come. */
 void bootstrap_expire(struct bootstrap *b, uint64_t now_us);
 uint64_t bootstrap_deadline(const struct bootstrap *b);
 /* Some node of the DHT answered, whichever. */

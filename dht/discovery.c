@@ -12,26 +12,12 @@
 #include "core/base/err.h"
 #include "dht/bootstrap.h"
 #include "dht/driver.h"
+#include "dht/put_queue.h"
 #include "dht/search.h"
 
 #define PINGS_MAX 32         /* four addresses for each of eight hosts */
 #define HOST_ADDRESSES_MAX 4 /* tried of those that a name has */
 #define MAILS_A_DISPATCH (DISCOVERY_VALUES_A_DISPATCH + 192) /* notices cost little */
-
-enum put_state {
-    PUT_FREE,
-    PUT_WAITING, /* for the DHT to answer at all */
-    PUT_RUNNING,
-};
-
-struct put {
-    enum put_state state;
-    uint32_t op;
-    uint64_t started_us;
-    struct record_key key;
-    size_t len;
-    uint8_t data[ENTRY_SIZE_MAX];
-};
 
 struct discovery {
     const struct discovery_driver *driver;
@@ -41,11 +27,10 @@ struct discovery {
     uint64_t timer_us; /* what the timer is set to */
     int (*lookup)(const char *host, uint16_t port, discovery_addresses_fn fn, void *ctx);
     struct bootstrap bootstrap;
-    uint32_t last_op;
     uint32_t probe;            /* 0: none is open */
     uint32_t pings[PINGS_MAX]; /* of the try; also lookups of names. 0: free */
     struct search *searches[DISCOVERY_CHANNELS_MAX];
-    struct put puts[DISCOVERY_PUTS_MAX];
+    struct put_queue puts;
     struct discovery_stats stats;
 };
 
@@ -54,12 +39,6 @@ static uint64_t clock_us(void) {
     int failed = clock_gettime(CLOCK_MONOTONIC, &t);
     assert(failed == 0);
     return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
-}
-
-/* A number comes again after 260,000 operations, long after the one that had it has ended. */
-static uint32_t op_next(struct discovery *d) {
-    d->last_op = d->last_op == MAILBOX_OP_MAX ? 1 : d->last_op + 1;
-    return d->last_op;
 }
 
 static struct lookup *find_lookup(struct discovery *d, uint32_t op, struct search **ret) {
@@ -90,7 +69,8 @@ static void timer_set(struct discovery *d, uint64_t deadline_us) {
 }
 
 static void timer_update(struct discovery *d) {
-    uint64_t next_us = bootstrap_deadline(&d->bootstrap);
+    uint64_t next_us = u64_min(bootstrap_deadline(&d->bootstrap), put_queue_deadline(&d->puts));
+    if (d->bootstrap.events_len > 0) next_us = 0; /* to be told in the next step */
     for (size_t i = 0; i < DISCOVERY_CHANNELS_MAX; i++) {
         if (d->searches[i] == NULL) continue;
         for (size_t k = 0; k < SEARCH_KEYS_MAX; k++) {
@@ -99,9 +79,6 @@ static void timer_update(struct discovery *d) {
                 next_us = u64_min(next_us, l->started_us + DISCOVERY_SEARCH_US);
         }
     }
-    for (size_t i = 0; i < DISCOVERY_PUTS_MAX; i++)
-        if (d->puts[i].state != PUT_FREE)
-            next_us = u64_min(next_us, d->puts[i].started_us + DISCOVERY_PUT_US);
     timer_set(d, next_us);
 }
 
@@ -116,19 +93,14 @@ static bool descriptors_open(struct discovery *d) {
 
 static int hosts_take(struct discovery *d, const struct discovery_config *config, char *why) {
     size_t bad = 0;
-    int err =
-        bootstrap_init(&d->bootstrap, config->bootstrap, config->bootstrap_len, clock_us(), &bad);
+    bool names = config->lookup != NULL;
+    int err = bootstrap_init(&d->bootstrap, config->bootstrap, config->bootstrap_len, names,
+                             clock_us(), &bad);
     if (err == ERR_RANGE)
         snprintf(why, DISCOVERY_WHY_MAX, "more than %d bootstrap hosts", DISCOVERY_BOOTSTRAP_MAX);
     else if (err)
-        snprintf(why, DISCOVERY_WHY_MAX, "\"%.80s\" is no bootstrap host: HOST:PORT",
-                 config->bootstrap[bad]);
-    for (size_t i = 0; !err && config->lookup == NULL && i < d->bootstrap.len; i++) {
-        if (d->bootstrap.hosts[i].numeric) continue;
-        err = ERR_FORMAT;
-        snprintf(why, DISCOVERY_WHY_MAX, "\"%.80s\" is no numeric bootstrap host",
-                 config->bootstrap[i]);
-    }
+        snprintf(why, DISCOVERY_WHY_MAX, "\"%.80s\" is no bootstrap host: %s",
+                 config->bootstrap[bad], names ? "HOST:PORT" : "ADDRESS:PORT, numeric");
     return err;
 }
 
@@ -157,9 +129,9 @@ int discovery_open(struct discovery **ret, const struct discovery_config *config
     if (d->driver->ping == NULL) {
         d->bootstrap.next_us = TIME_NEVER;
         bootstrap_set_connected(&d->bootstrap);
-        timer_set(d, clock_us()); /* so that it is told */
     }
     try_hosts(d, clock_us());
+    timer_update(d);
     *ret = d;
     return 0;
 failed:
@@ -182,6 +154,9 @@ uint16_t discovery_port(const struct discovery *d) { return d->driver->port(d->n
 
 struct discovery_stats discovery_stats(const struct discovery *d) {
     struct discovery_stats stats = d->stats;
+    stats.puts = d->puts.added;
+    stats.puts_ok = d->puts.ok;
+    stats.puts_failed = d->puts.failed;
     stats.dropped = mailbox_dropped(d->mailbox);
     stats.bootstrap_attempts = d->bootstrap.tries;
     stats.connected = d->bootstrap.connected;
@@ -190,7 +165,7 @@ struct discovery_stats discovery_stats(const struct discovery *d) {
 
 static void probe(struct discovery *d) {
     if (d->probe != 0 || d->driver->probe == NULL) return;
-    uint32_t op = op_next(d);
+    uint32_t op = mailbox_next_op(d->mailbox);
     if (d->driver->probe(d->node, op) == 0) d->probe = op;
 }
 
@@ -199,7 +174,7 @@ static uint32_t ping_op(struct discovery *d) {
     for (size_t i = 0; i < PINGS_MAX; i++) {
         if (d->pings[i] != 0) continue;
         bootstrap_asked(&d->bootstrap);
-        return d->pings[i] = op_next(d);
+        return d->pings[i] = mailbox_next_op(d->mailbox);
     }
     return 0;
 }
@@ -246,10 +221,10 @@ static void try_hosts(struct discovery *d, uint64_t now_us) {
             else
                 look_up(d, host, now_us);
         }
+        bootstrap_all_asked(&d->bootstrap, now_us);
         if (!d->bootstrap.connected) probe(d); /* remembered neighbours may answer */
     }
     bootstrap_expire(&d->bootstrap, now_us);
-    timer_update(d);
 }
 
 static void lookup_end(struct discovery *d, struct search *s, struct lookup *l, bool ok,
@@ -263,27 +238,16 @@ static void lookup_end(struct discovery *d, struct search *s, struct lookup *l, 
     handler->search_done(ctx, &s->channel, &counts);
 }
 
+/* A driver that is out of memory leaves it waiting, until its deadline. */
+static void lookup_start(struct discovery *d, struct lookup *l) {
+    l->op = mailbox_next_op(d->mailbox);
+    bool started = d->driver->get(d->node, &l->key, l->op) == 0;
+    l->state = started ? LOOKUP_RUNNING : LOOKUP_WAITING;
+}
+
 static void lookups_start(struct discovery *d, struct search *s) {
-    for (size_t i = 0; i < SEARCH_KEYS_MAX; i++) {
-        struct lookup *l = &s->lookups[i];
-        if (l->state != LOOKUP_WAITING) continue;
-        l->op = op_next(d);
-        /* A driver that is out of memory leaves it waiting until its deadline. */
-        if (d->driver->get(d->node, &l->key, l->op) != 0) continue;
-        l->state = LOOKUP_RUNNING;
-        d->stats.gets++;
-    }
-}
-
-static void put_end(struct discovery *d, struct put *p, bool ok) {
-    p->state = PUT_FREE;
-    *(ok ? &d->stats.puts_ok : &d->stats.puts_failed) += 1;
-}
-
-static void put_start(struct discovery *d, struct put *p) {
-    p->op = op_next(d);
-    p->state = PUT_RUNNING;
-    if (d->driver->put(d->node, &p->key, p->data, p->len, p->op) != 0) put_end(d, p, false);
+    for (size_t i = 0; i < SEARCH_KEYS_MAX; i++)
+        if (s->lookups[i].state == LOOKUP_WAITING) lookup_start(d, &s->lookups[i]);
 }
 
 /* Starts what waited for the DHT to answer. */
@@ -291,8 +255,7 @@ static void release_waiting(struct discovery *d) {
     if (must_wait(d)) return;
     for (size_t i = 0; i < DISCOVERY_CHANNELS_MAX; i++)
         if (d->searches[i] != NULL && !d->searches[i]->forgotten) lookups_start(d, d->searches[i]);
-    for (size_t i = 0; i < DISCOVERY_PUTS_MAX; i++)
-        if (d->puts[i].state == PUT_WAITING) put_start(d, &d->puts[i]);
+    put_queue_start(&d->puts, d->driver, d->node, d->mailbox);
 }
 
 /* An operation that failed may mean that the DHT is gone; one that did not, that it is there. */
@@ -317,16 +280,10 @@ static void take_get_done(struct discovery *d, const struct mail *mail, uint64_t
     struct lookup *l = find_lookup(d, mail->op, &s);
     if (l == NULL) return;
     note_answer(d, mail->ok);
-    lookup_end(d, s, l, mail->ok, now_us, handler, ctx);
-}
-
-static void take_put_done(struct discovery *d, const struct mail *mail) {
-    for (size_t i = 0; i < DISCOVERY_PUTS_MAX; i++) {
-        if (d->puts[i].state != PUT_RUNNING || d->puts[i].op != mail->op) continue;
-        note_answer(d, mail->ok);
-        put_end(d, &d->puts[i], mail->ok);
-        return;
-    }
+    if (mail->ok && search_round_end(l))
+        lookup_start(d, l);
+    else
+        lookup_end(d, s, l, mail->ok, now_us, handler, ctx);
 }
 
 static void take_addresses(struct discovery *d, const struct mail *mail, uint64_t now_us) {
@@ -338,7 +295,7 @@ static void take_addresses(struct discovery *d, const struct mail *mail, uint64_
     bootstrap_answered(&d->bootstrap, false, now_us);
 }
 
-/* Returns 1 for a value that was judged: these are what a dispatch is bounded by. */
+/* Returns 1 for a value that was judged: a step is bounded by these. */
 static size_t take_mail(struct discovery *d, const struct mail *mail, uint64_t now_us,
                         uint64_t utc_us, const struct discovery_handler *handler, void *ctx) {
     struct search *s;
@@ -350,7 +307,9 @@ static size_t take_mail(struct discovery *d, const struct mail *mail, uint64_t n
         search_value(s, l, mail->data, mail->len, utc_us, handler, ctx, &d->stats);
         return 1;
     case MAIL_GET_DONE: take_get_done(d, mail, now_us, handler, ctx); break;
-    case MAIL_PUT_DONE: take_put_done(d, mail); break;
+    case MAIL_PUT_DONE:
+        if (put_queue_done(&d->puts, mail->op, mail->ok)) note_answer(d, mail->ok);
+        break;
     case MAIL_PING_DONE:
         /* A late success of an earlier try counts all the same. */
         if (ping_end(d, mail->op) || mail->ok) bootstrap_answered(&d->bootstrap, mail->ok, now_us);
@@ -375,11 +334,7 @@ static void expire(struct discovery *d, uint64_t now_us, const struct discovery_
                 lookup_end(d, s, l, false, now_us, handler, ctx);
         }
     }
-    for (size_t i = 0; i < DISCOVERY_PUTS_MAX; i++) {
-        struct put *p = &d->puts[i];
-        if (p->state != PUT_FREE && now_us >= p->started_us + DISCOVERY_PUT_US)
-            put_end(d, p, false);
-    }
+    put_queue_expire(&d->puts, now_us);
 }
 
 static void free_forgotten(struct discovery *d) {
@@ -409,6 +364,7 @@ void discovery_dispatch(struct discovery *d, const struct discovery_handler *han
     free_forgotten(d);
     try_hosts(d, now_us);
     tell_events(d, handler, ctx);
+    timer_update(d);
 }
 
 static struct search *search_of(struct discovery *d, const struct public_key *channel) {
@@ -426,8 +382,8 @@ static struct search *search_of(struct discovery *d, const struct public_key *ch
 int discovery_find(struct discovery *d, const struct public_key *channel, uint64_t utc_us) {
     struct search *s = search_of(d, channel);
     if (s == NULL) return ERR_FULL;
-    search_want(s, utc_us, clock_us());
-    if (!must_wait(d)) lookups_start(d, s);
+    d->stats.gets += search_want(s, utc_us, clock_us());
+    release_waiting(d);
     timer_update(d);
     return 0;
 }
@@ -442,33 +398,9 @@ void discovery_forget(struct discovery *d, const struct public_key *channel) {
 }
 
 int discovery_put(struct discovery *d, const struct record_key *key, const void *data, size_t len) {
-    assert(len <= ENTRY_SIZE_MAX);
-    struct put *p = d->puts;
-    while (p < d->puts + DISCOVERY_PUTS_MAX && p->state != PUT_FREE) p++;
-    if (p == d->puts + DISCOVERY_PUTS_MAX) return ERR_FULL;
-    p->state = PUT_WAITING;
-    p->key = *key;
-    p->len = len;
-    p->started_us = clock_us();
-    memcpy(p->data, data, len);
-    d->stats.puts++;
-    if (!must_wait(d)) put_start(d, p);
+    int err = put_queue_add(&d->puts, key, data, len, clock_us());
+    if (err) return err;
+    release_waiting(d);
     timer_update(d);
     return 0;
-}
-
-int discovery_announce_holder(struct discovery *d, const struct public_key *channel, uint64_t epoch,
-                              const struct holder *holder, const struct sign_key *peer_key) {
-    uint8_t record[HOLDER_SIZE_MAX];
-    struct record_key key = holder_record_key(channel, epoch);
-    int len = holder_sign(holder, &key, peer_key, record, sizeof record);
-    return len < 0 ? len : discovery_put(d, &key, record, (size_t)len);
-}
-
-int discovery_announce_entry(struct discovery *d, const struct public_key *channel,
-                             const struct entry *entry, const struct sign_key *broadcast_key) {
-    uint8_t record[ENTRY_SIZE_MAX];
-    struct record_key key = entry_record_key(channel);
-    int len = entry_sign(entry, channel, broadcast_key, record, sizeof record);
-    return len < 0 ? len : discovery_put(d, &key, record, (size_t)len);
 }

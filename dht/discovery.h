@@ -114,7 +114,8 @@ void discovery_dispatch(struct discovery *d, const struct discovery_handler *han
 
 /* Looks up the previous, current and next epoch of `utc_us` and the entry, at once. A key that is
  * being looked up is left at it; search_done comes when the channel's last key is done. While the
- * DHT does not answer, the keys wait. Returns 0, or ERR_FULL: too many channels. */
+ * DHT does not answer, the keys wait. The channel is kept until
+ * discovery_forget. Returns 0, or ERR_FULL: too many channels. */
 MUST_CHECK int discovery_find(struct discovery *d, const struct public_key *channel,
                               uint64_t utc_us);
 /* Ends the channel's search: nothing of it is called back any more. */

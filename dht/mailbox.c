@@ -17,6 +17,7 @@ static_assert(sizeof(uintptr_t) >= 4, "a token travels as a pointer");
 
 struct mailbox {
     unsigned slot;
+    uint32_t last_op;
     int eventfd;
     struct mail *first, **last;
     size_t values, notices, bytes;
@@ -69,6 +70,11 @@ void mailbox_free(struct mailbox *m) {
 }
 
 int mailbox_fd(const struct mailbox *m) { return m->eventfd; }
+
+uint32_t mailbox_next_op(struct mailbox *m) {
+    m->last_op = m->last_op == MAILBOX_OP_MAX ? 1 : m->last_op + 1;
+    return m->last_op;
+}
 
 void *mailbox_token(const struct mailbox *m, uint32_t op) {
     assert(op > 0 && op <= MAILBOX_OP_MAX);

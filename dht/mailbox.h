@@ -41,6 +41,9 @@ struct mailbox *mailbox_new(void);
 void mailbox_free(struct mailbox *m);
 /* Readable while mail is there. */
 int mailbox_fd(const struct mailbox *m);
+/* A number for an operation. It comes again after MAILBOX_OP_MAX others, when the one that had it
+ * has long ended. */
+uint32_t mailbox_next_op(struct mailbox *m);
 void *mailbox_token(const struct mailbox *m, uint32_t op);
 /* From any thread, at any time. What does not fit is counted. */
 void mailbox_post(void *token, enum mail_kind kind, bool ok, const void *data, size_t len);

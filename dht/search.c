@@ -35,32 +35,35 @@ static void search_restart(struct search *s, uint64_t now_us) {
     memset(s->seen, 0, sizeof s->seen);
 }
 
-static void lookup_add(struct search *s, const struct lookup *wanted) {
+static size_t lookup_add(struct search *s, const struct lookup *wanted) {
     struct lookup *free_slot = NULL;
     for (size_t i = 0; i < SEARCH_KEYS_MAX; i++) {
         struct lookup *l = &s->lookups[i];
         if (l->state == LOOKUP_FREE)
             free_slot = l;
         else if (memcmp(&l->key, &wanted->key, sizeof l->key) == 0)
-            return;
+            return 0;
     }
     /* None free: two epochs' lookups hang, and end by their deadline before the next is asked. */
-    if (free_slot != NULL) *free_slot = *wanted;
+    if (free_slot == NULL) return 0;
+    *free_slot = *wanted;
+    return 1;
 }
 
-void search_want(struct search *s, uint64_t utc_us, uint64_t now_us) {
+size_t search_want(struct search *s, uint64_t utc_us, uint64_t now_us) {
     if (search_is_idle(s)) search_restart(s, now_us);
     uint64_t now_epoch = epoch_at(utc_us);
+    size_t added = 0;
     struct lookup l = {.state = LOOKUP_WAITING, .started_us = now_us};
     for (uint64_t epoch = u64_sub(now_epoch, 1); epoch <= now_epoch + 1; epoch++) {
         l.epoch = epoch;
         l.key = holder_record_key(&s->channel, epoch);
-        lookup_add(s, &l);
+        added += lookup_add(s, &l);
     }
     l.is_entry = true;
     l.epoch = 0;
     l.key = entry_record_key(&s->channel);
-    lookup_add(s, &l);
+    return added + lookup_add(s, &l);
 }
 
 struct lookup *search_lookup(struct search *s, uint32_t op) {
@@ -142,20 +145,32 @@ static int take_entry(struct search *s, const void *data, size_t len, uint64_t u
     return ACCEPTED;
 }
 
-void search_value(struct search *s, const struct lookup *l, const void *data, size_t len,
-                  uint64_t utc_us, const struct discovery_handler *handler, void *ctx,
+static int take_fresh(struct search *s, struct lookup *l, const void *data, size_t len,
+                      uint64_t utc_us, const struct discovery_handler *handler, void *ctx) {
+    l->fresh_len++;
+    if (l->is_entry) return take_entry(s, data, len, utc_us, handler, ctx);
+    return take_holder(s, l, data, len, utc_us, handler, ctx);
+}
+
+bool search_round_end(struct lookup *l) {
+    bool again = l->values_len >= SEARCH_CROWDED && l->fresh_len > 0;
+    l->values_len = l->fresh_len = 0;
+    return ++l->rounds < SEARCH_ROUNDS_MAX && again;
+}
+
+void search_value(struct search *s, struct lookup *l, const void *data, size_t len, uint64_t utc_us,
+                  const struct discovery_handler *handler, void *ctx,
                   struct discovery_stats *stats) {
     s->counts.values++;
     stats->values++;
+    l->values_len++;
     int result;
     if (len == 0 || len > ENTRY_SIZE_MAX)
         result = REFUSED_SIZE;
     else if (was_seen(s, l, data, len))
         result = REPEATED;
-    else if (l->is_entry)
-        result = take_entry(s, data, len, utc_us, handler, ctx);
     else
-        result = take_holder(s, l, data, len, utc_us, handler, ctx);
+        result = take_fresh(s, l, data, len, utc_us, handler, ctx);
     if (result == ACCEPTED) {
         s->counts.valid++;
         stats->values_valid++;

@@ -9,7 +9,7 @@ static const char *const two[] = {"192.0.2.1:4222", "node.example:4222"};
 
 static void init(struct bootstrap *b, const char *const *hosts, size_t len) {
     size_t bad;
-    cr_assert_eq(bootstrap_init(b, hosts, len, 0, &bad), 0);
+    cr_assert_eq(bootstrap_init(b, hosts, len, true, 0, &bad), 0);
 }
 
 /* Events since the last look, as letters: C(onnected) D(isconnected) U(nreachable) R(ecovered). */
@@ -26,7 +26,7 @@ static void fail_try(struct bootstrap *b, uint64_t *now_us) {
     *now_us = bootstrap_deadline(b);
     cr_assert(bootstrap_begin(b, *now_us));
     bootstrap_asked(b);
-    bootstrap_expire(b, *now_us);
+    bootstrap_all_asked(b, *now_us);
     *now_us += 7 * US_PER_S;
     bootstrap_answered(b, false, *now_us);
 }
@@ -48,9 +48,16 @@ Test(bootstrap, refuses_what_is_no_host_and_port) {
         struct bootstrap b;
         const char *hosts[] = {"192.0.2.1:4222", bad[i]};
         size_t which = 0;
-        cr_assert_eq(bootstrap_init(&b, hosts, 2, 0, &which), ERR_FORMAT, "%s", bad[i]);
+        cr_assert_eq(bootstrap_init(&b, hosts, 2, true, 0, &which), ERR_FORMAT, "%s", bad[i]);
         cr_assert_eq(which, 1);
     }
+}
+
+Test(bootstrap, refuses_names_where_nobody_can_look_them_up) {
+    struct bootstrap b;
+    size_t which = 0;
+    cr_assert_eq(bootstrap_init(&b, two, 2, false, 0, &which), ERR_FORMAT);
+    cr_assert_eq(which, 1);
 }
 
 Test(bootstrap, refuses_more_hosts_than_it_keeps) {
@@ -58,7 +65,7 @@ Test(bootstrap, refuses_more_hosts_than_it_keeps) {
     for (size_t i = 0; i < ARRAY_LEN(hosts); i++) hosts[i] = one[0];
     struct bootstrap b;
     size_t bad;
-    cr_assert_eq(bootstrap_init(&b, hosts, ARRAY_LEN(hosts), 0, &bad), ERR_RANGE);
+    cr_assert_eq(bootstrap_init(&b, hosts, ARRAY_LEN(hosts), true, 0, &bad), ERR_RANGE);
 }
 
 Test(bootstrap, tries_again_after_1_2_4_up_to_60_seconds_and_tells_it_once) {
@@ -84,6 +91,7 @@ Test(bootstrap, tells_that_a_host_recovered_and_starts_over_when_it_is_lost) {
     now_us = bootstrap_deadline(&b);
     cr_assert(bootstrap_begin(&b, now_us));
     bootstrap_asked(&b);
+    bootstrap_all_asked(&b, now_us);
     bootstrap_answered(&b, true, now_us);
     cr_assert_str_eq(events(&b), "CR");
     cr_assert_eq(bootstrap_deadline(&b), TIME_NEVER);
@@ -101,11 +109,35 @@ Test(bootstrap, is_content_with_one_host_of_two) {
     cr_assert(bootstrap_begin(&b, 0));
     bootstrap_asked(&b);
     bootstrap_asked(&b);
+    bootstrap_all_asked(&b, 0);
     bootstrap_answered(&b, false, 10);
     cr_assert_str_eq(events(&b), "");
     bootstrap_answered(&b, true, 20);
     cr_assert_str_eq(events(&b), "C");
     cr_assert_eq(bootstrap_deadline(&b), TIME_NEVER);
+}
+
+Test(bootstrap, asks_all_hosts_before_it_gives_up_on_one_that_fails_at_once) {
+    struct bootstrap b;
+    init(&b, two, 2);
+    cr_assert(bootstrap_begin(&b, 0));
+    bootstrap_asked(&b);
+    bootstrap_answered(&b, false, 0);
+    cr_assert_str_eq(events(&b), "");
+    bootstrap_asked(&b);
+    bootstrap_all_asked(&b, 0);
+    cr_assert_str_eq(events(&b), "");
+    bootstrap_answered(&b, false, 5);
+    cr_assert_str_eq(events(&b), "U");
+}
+
+Test(bootstrap, ends_a_try_in_which_nobody_could_be_asked) {
+    struct bootstrap b;
+    init(&b, one, 1);
+    cr_assert(bootstrap_begin(&b, 0));
+    bootstrap_all_asked(&b, 0);
+    cr_assert_str_eq(events(&b), "U");
+    cr_assert_eq(bootstrap_deadline(&b), US_PER_S);
 }
 
 Test(bootstrap, takes_an_answer_that_comes_after_its_try) {
@@ -124,6 +156,7 @@ Test(bootstrap, ends_a_try_whose_lookup_never_answers) {
     cr_assert(bootstrap_begin(&b, 0));
     bootstrap_asked(&b);
     bootstrap_asked(&b);
+    bootstrap_all_asked(&b, 0);
     bootstrap_answered(&b, false, 10);
     bootstrap_expire(&b, BOOTSTRAP_TRY_US - 1);
     cr_assert_str_eq(events(&b), "");
