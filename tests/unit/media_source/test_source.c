@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/bytes.h"
 #include "core/base/err.h"
 #include "media/interrupt.h"
 #include "media/pace_clock.h"
@@ -44,6 +45,17 @@ static unsigned decoded_frames(const char *path) {
              "ffprobe -v error -count_frames -show_entries stream=nb_read_frames -of csv=p=0 %s",
              path);
     return (unsigned)atoi(text);
+}
+
+/* The decode time within the fragment says what the fragment says; at 30 fps, 15,360 units a
+ * second. */
+static void check_decode_time(const struct fragment *f, uint8_t track) {
+    const uint8_t *tfdt = memmem(f->data, f->len, "tfdt", 4);
+    cr_assert_not_null(tfdt);
+    uint64_t time = (uint64_t)load_u32(tfdt + 8) << 32 | load_u32(tfdt + 12);
+    uint64_t us = time * US_PER_S / (track == 0 ? 15360 : 48000);
+    cr_assert_leq(llabs((long long)(us - f->pts_us)), 1, "%llu, %llu", (unsigned long long)us,
+                  (unsigned long long)f->pts_us);
 }
 
 static void check_rate(unsigned width, unsigned height, uint32_t bitrate_bps) {
@@ -572,6 +584,7 @@ Test(source, drops_frames_at_the_input_of_an_encoder_that_is_too_slow, .timeout 
     /* What got through is still a stream: in order, decodable, its first at a random access point.
      */
     cr_assert(t->fragments[0]->random_access);
+    for (size_t i = 0; i < t->len; i++) check_decode_time(t->fragments[i], t->fragments[i]->track);
     decoded_frames(take_write(t, 0, "video.mp4"));
     take_free(t);
 }
