@@ -33,7 +33,11 @@ Test(input_address, tells_files_addresses_and_devices_apart) {
 
     a = parsed("rtmp://127.0.0.1/live?listen=1", NULL);
     cr_assert_eq(a.kind, INPUT_URL);
-    cr_assert(a.listens);
+    cr_assert(a.listens && a.listen_option);
+    cr_assert_str_eq(a.url, "rtmp://127.0.0.1/live");
+    a = parsed("srt://127.0.0.1:9000?mode=listener", NULL);
+    cr_assert(a.listens && !a.listen_option);
+    cr_assert_str_eq(a.url, "srt://127.0.0.1:9000?mode=listener");
     a = parsed("http://127.0.0.1/live.ts", NULL);
     cr_assert_eq(a.kind, INPUT_URL);
     cr_assert_not(a.listens);
