@@ -172,7 +172,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
     struct chunk *chunk = chunk_new(&h, m->head.data, m->head.len);
     if (chunk == NULL) return;
     bool was_asked = neighbour_asked(nb, h.track, h.number) != NULL;
-    if (!s->has_start) supply_set_start(s, nb, &h);
+    if (!s->has_start) supply_set_start(s, nb, &h, now_us);
     struct slot *slot = place(c, s, &h, chunk, now_us);
     chunk_unref(chunk);
     if (!was_asked)

@@ -48,10 +48,13 @@ static bool uplink_admits(const struct channel *c, const struct stream *s, bool 
 }
 
 /* Granting it would put the child above itself. */
-static bool makes_loop(const struct stream *s, const struct neighbour *child, unsigned index) {
+static bool makes_loop(const struct channel *c, const struct stream *s,
+                       const struct neighbour *child, unsigned index) {
     const struct supply *supply = &s->supplies[index];
-    if (supply->parent == child) return true;
     uint32_t id = neighbour_id4(child);
+    if (supply->parent == child) return true;
+    /* We ask each other at once: the smaller id is the one that gets it. */
+    if (supply->next == child && load_u32(c->node->id.bytes) < id) return true;
     for (size_t i = 0; i < supply->ancestors_len; i++)
         if (supply->ancestors[i] == id) return true;
     return false;
@@ -65,7 +68,7 @@ static bool source_saves(const struct channel *c, uint8_t track, unsigned index)
 
 static bool admits(const struct channel *c, const struct stream *s, const struct neighbour *child,
                    unsigned index, bool starved) {
-    if (makes_loop(s, child, index)) return false;
+    if (makes_loop(c, s, child, index)) return false;
     if (!starved && source_saves(c, s->track, index)) return false;
     return uplink_admits(c, s, starved);
 }

@@ -42,7 +42,8 @@ struct stream {
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
     bool has_start;
-    uint32_t start; /* number of the random access chunk from which we receive */
+    uint64_t start_us; /* when the first head came */
+    uint32_t start;    /* number of the random access chunk from which we receive */
     bool has_verified_start;
     uint32_t verified_start; /* the first random access chunk that was complete */
     uint64_t verified_start_us;
@@ -52,6 +53,7 @@ struct stream {
 
     uint32_t play_next; /* number of the next chunk to hand out */
     bool has_play;
+    bool has_played; /* before that, a jump leaves nothing out that was begun */
     bool play_discontinuity;
     uint64_t play_pts_us; /* end of what was handed out */
     bool end_played;

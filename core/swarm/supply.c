@@ -16,6 +16,11 @@
                                    */
 #define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
 #define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
+#define SOURCE_COST_US (30 * (int64_t)US_PER_MS)
+#define UNKNOWN_COST_US (100 * (int64_t)US_PER_MS) /* of a neighbour that has sent nothing yet */
+#define LOAD_COST_US (10 * (int64_t)US_PER_MS)     /* of each substream that it carries already */
+#define FEW_NEIGHBOURS 3
+#define CELLS_GAIN_US (60 * (int64_t)US_PER_MS) /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
 #define USUAL_MAX_US (250 * US_PER_MS) /* leaves time for three requests within a second */
@@ -99,19 +104,26 @@ static bool is_parent(const struct channel *c, const struct neighbour *nb) {
     return false;
 }
 
+/* How late media comes from it: as measured, or a guess that prefers the source. */
+static int64_t lateness_of(const struct neighbour *nb, const struct neighbour_stream *ns) {
+    if (ns->has_lateness) return ns->lateness_us;
+    return (int64_t)rtt_of(nb) / 2 + (nb->role == ROLE_SOURCE ? 0 : UNKNOWN_COST_US);
+}
+
 /* What taking a substream from `nb` costs, in microseconds of lateness: the less the better. */
 static int64_t cost_of(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    int64_t cost = ns->lateness_us + (int64_t)rtt_of(nb) / 2;
+    int64_t cost = lateness_of(nb, ns);
     if (link_state(nb->peer->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
-    if (nb->role != ROLE_SOURCE) {
+    if (nb->role == ROLE_SOURCE) {
+        /* The source's uplink is everyone's: spare it where others can do. */
+        if (c->neighbours_len > FEW_NEIGHBOURS) cost += SOURCE_COST_US;
+    } else {
         if (!ns->has_held) cost += (int64_t)US_PER_S;
         if (ns->has_held && now_us - ns->newest_us > US_PER_S) cost += 5 * (int64_t)US_PER_S;
-    } else if (c->neighbours_len > 3) {
-        cost += 30 * (int64_t)US_PER_MS; /* the source's uplink is everyone's: spare it */
     }
-    if (index != SUPPLY_HEADS) cost += 10 * (int64_t)US_PER_MS * load_of(nb, s);
+    if (index != SUPPLY_HEADS) cost += LOAD_COST_US * load_of(nb, s);
     if (!is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
 }
@@ -168,13 +180,15 @@ static void cancel_next(struct stream *s, unsigned index, uint64_t now_us) {
 /* A verified head says where decoding can start before it. The parent's word, which nobody signed,
  * counts only for where the sound starts beside the picture, close before a head that is verified.
  */
-void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h) {
+void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h,
+                      uint64_t now_us) {
     const struct neighbour_stream *ns = &from->streams[s->track];
     uint32_t start = h->number - h->random_access;
     bool is_near = ns->has_grant_from && ns->grant_from <= h->number &&
                    h->number - ns->grant_from < START_NEAR_CHUNKS;
     if (s->kind == TRACK_AUDIO && is_near) start = ns->grant_from;
     s->has_start = true;
+    s->start_us = now_us;
     s->start = start;
     s->has_play = true;
     s->play_next = start;
@@ -318,18 +332,20 @@ static void adopt_eager(struct channel *c, struct stream *s, uint64_t now_us) {
     s->is_adopted = true;
 }
 
-/* Moves one substream of the most burdened parent, or one that a parent would rather lose, to a
- * neighbour that carries less for us. */
+/* Moves one substream of a parent that carries more than its share, would rather lose it, or is
+ * much later than another could be. */
 static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         struct supply *supply = &s->supplies[index];
         if (supply->parent == NULL || supply->next != NULL || !supply->is_granted) continue;
         struct neighbour *old = supply->parent;
-        bool is_excess = old->streams[s->track].excess >> index & 1;
-        if (!is_excess && load_of(old, s) <= share) continue;
         struct neighbour *nb = best_for(c, s, index, share, now_us);
-        if (nb == NULL || !nb->has_hello || cost_of(c, s, nb, index, now_us) > (int64_t)US_PER_S)
-            continue;
+        if (nb == NULL || !nb->has_hello) continue;
+        int64_t cost = cost_of(c, s, nb, index, now_us);
+        int64_t gain_us = cost_of(c, s, old, index, now_us) - cost;
+        bool is_excess = old->streams[s->track].excess >> index & 1;
+        bool is_wanted = is_excess || load_of(old, s) > share || gain_us > CELLS_GAIN_US;
+        if (!is_wanted || cost > (int64_t)US_PER_S) continue;
         supply->next = nb;
         supply->next_asked_us = now_us;
         ask(s, nb, index, s->window.has_newest ? s->window.newest + 1 : s->start);
