@@ -11,7 +11,7 @@
 #include "media/recorder.h"
 #include "tests/lib/test_media.h"
 
-#define ROUNDS 4
+#define ROUNDS 40
 
 struct race {
     struct recorder *recorder;

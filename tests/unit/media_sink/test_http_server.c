@@ -230,3 +230,22 @@ Test(http_server, connections_that_never_ask_are_bounded_and_the_next_ones_wait)
     for (size_t i = 1; i < GUARD_CONNECTIONS_MAX; i++) close(fds[i]);
     http_test_close(&t);
 }
+
+Test(http_server, a_request_that_trickles_without_end_is_cut_off) {
+    http_test_open(&t, true);
+    int fd = http_test_connect(&t);
+    http_test_send(fd, "GET / HTTP/1.1\r\nX: ");
+    char answer[1024] = "";
+    size_t len = 0;
+    uint64_t until_us = http_test_deadline();
+    for (size_t step = 1; http_test_receive(fd, answer, &len, sizeof answer); step++) {
+        /* A byte now and then keeps the timer for silence from running out. */
+        if (step % 256 == 0) (void)send(fd, "x", 1, MSG_NOSIGNAL);
+        http_test_step(&t);
+        cr_assert(http_test_before(until_us), "it is cut off");
+    }
+    struct http_server_stats s;
+    http_test_until(&t, (http_server_stats(t.server, &s), s.connections == 0));
+    close(fd);
+    http_test_close(&t);
+}
