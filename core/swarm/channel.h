@@ -124,7 +124,7 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
                 uint64_t now_us);
 void serve_tick(struct channel *c, uint64_t now_us);
 /* Our own ancestors have changed: the children are told. */
-void serve_ancestry_changed(struct channel *c, uint8_t track);
+void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
 
 /* repair.c */
 void repair_tick(struct channel *c, uint64_t now_us);

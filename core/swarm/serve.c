@@ -322,11 +322,12 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     queue(nb, SEND_REPAIR, track, number, index, now_us);
 }
 
-void serve_ancestry_changed(struct channel *c, uint8_t track) {
-    for (size_t i = 0; i < c->neighbours_len; i++)
-        if (c->neighbours[i]->streams[track].child_granted ||
-            c->neighbours[i]->streams[track].child_heads)
-            c->neighbours[i]->streams[track].child_changed = true;
+/* At once: as long as a list is out of date, circles can close unseen. */
+void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
+        if (ns->child_granted || ns->child_heads) send_grant(c, c->neighbours[i], track, now_us);
+    }
 }
 
 /* Which of its substreams each child should take elsewhere: those beyond the copies that the source
