@@ -1,0 +1,140 @@
+/* The life of one link: its states, its end, its timers, and what its owner asks of it. */
+#include <assert.h>
+#include <string.h>
+
+#include "core/base/err.h"
+#include "core/link/link_internal.h"
+
+/* moves[from] has the bit of every state that may follow. */
+static const unsigned moves[] = {
+    [LINK_DIALLING] = 1u << LINK_UNPROVEN | 1u << LINK_UP | 1u << LINK_CLOSED,
+    [LINK_UNPROVEN] = 1u << LINK_UP | 1u << LINK_CLOSED,
+    [LINK_UP] = 1u << LINK_CLOSED,
+    [LINK_CLOSED] = 0,
+};
+
+void link_enter(struct link *l, enum link_state state) {
+    assert(moves[l->state] & 1u << state);
+    l->state = state;
+}
+
+void link_tell_opened(struct link *l, uint64_t now_us) {
+    if (l->is_opened) return;
+    l->is_opened = true;
+    if (l->links->handler->opened) l->links->handler->opened(l->links->owner, l, now_us);
+}
+
+void link_tell_message(struct link *l, const uint8_t *data, size_t len, uint64_t now_us) {
+    if (l->links->handler->message)
+        l->links->handler->message(l->links->owner, l, data, len, now_us);
+}
+
+void link_tell_lost(struct link *l, uint64_t token, uint64_t now_us) {
+    if (token != 0 && l->links->handler->lost)
+        l->links->handler->lost(l->links->owner, l, token, now_us);
+}
+
+void link_end(struct link *l, enum link_end end, uint64_t now_us) {
+    if (l->state == LINK_CLOSED) return;
+    if (end != LINK_END_REMOTE && end != LINK_END_TIMEOUT) transmit_close(l, end, now_us);
+    link_enter(l, LINK_CLOSED);
+    l->links->has_closed = true;
+    if (l->links->handler->closed) l->links->handler->closed(l->links->owner, l, end, now_us);
+}
+
+void link_close(struct link *l, uint64_t now_us) {
+    struct links *ls = l->links;
+    links_enter(ls);
+    link_end(l, LINK_END_LOCAL, now_us);
+    links_leave(ls);
+}
+
+void link_start_session(struct link *l, const struct noise *noise, uint32_t remote_index,
+                        uint64_t now_us) {
+    received_init(&l->received);
+    rtt_init(&l->rtt, now_us);
+    pace_init(&l->pace, now_us);
+    l->path.is_active = l->path_answer.is_due = false;
+    l->waiting_since_us = TIME_NEVER;
+    session_start(&l->session, noise, remote_index, &l->links->periods, now_us);
+}
+
+void link_come_up(struct link *l, uint64_t now_us) {
+    struct links *ls = l->links;
+    link_enter(l, LINK_UP);
+    l->up_us = l->stats.received_us = now_us;
+    l->dial.is_active = false;
+    noise_release(&l->dial.noise);
+    noise_release(&l->answer.noise);
+    for (unsigned i = 0; i < ls->active_len; i++) {
+        struct link *other = ls->active[i];
+        if (other != l && public_key_equal(&other->peer, &l->peer))
+            link_end(other, LINK_END_REPLACED, now_us);
+    }
+    if (links_count(ls, LINK_UP) <= ls->links_max) return;
+    ls->stats.refused_full++;
+    link_end(l, LINK_END_LOCAL, now_us);
+}
+
+/* When silence means that the peer is gone. */
+static uint64_t silence_us(const struct link *l) {
+    if (l->state != LINK_UP || l->waiting_since_us == TIME_NEVER) return TIME_NEVER;
+    return u64_max(l->stats.received_us + LINK_IDLE_US, l->waiting_since_us + LINK_SILENCE_MIN_US);
+}
+
+static uint64_t half_open_us(const struct link *l) {
+    return l->state == LINK_UNPROVEN && !l->dial.is_active ? l->answer.expires_us : TIME_NEVER;
+}
+
+uint64_t link_deadline(const struct link *l) {
+    if (l->state == LINK_CLOSED) return TIME_NEVER;
+    uint64_t due_us = u64_min(silence_us(l), half_open_us(l));
+    if (l->dial.is_active) due_us = u64_min(due_us, u64_min(l->dial.next_us, l->dial.end_us));
+    if (l->answer.is_due) due_us = 0;
+    due_us = u64_min(due_us, recovery_deadline(l));
+    due_us = u64_min(due_us, path_deadline(l));
+    return u64_min(due_us, transmit_deadline(l));
+}
+
+void link_expire(struct link *l, uint64_t now_us) {
+    if (l->dial.is_active && now_us >= l->dial.end_us) {
+        l->dial.is_active = false;
+        if (l->state == LINK_DIALLING) link_end(l, LINK_END_UNANSWERED, now_us);
+    }
+    if (silence_us(l) <= now_us || half_open_us(l) <= now_us) link_end(l, LINK_END_TIMEOUT, now_us);
+    if (l->state != LINK_CLOSED) recovery_expire(l, now_us);
+}
+
+int link_send_message(struct link *l, const void *data, size_t len, uint64_t now_us) {
+    (void)now_us;
+    if (l->state == LINK_CLOSED) return ERR_STATE;
+    if (len < 1 || len > LINK_MESSAGE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
+        return ERR_RANGE;
+    return outbox_add(&l->outbox, data, len);
+}
+
+int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
+                         uint64_t now_us) {
+    if (l->state == LINK_CLOSED) return ERR_STATE;
+    if (len < 1 || len > UNRELIABLE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
+        return ERR_RANGE;
+    return unreliable_add(&l->unreliable, data, len, token, now_us);
+}
+
+void link_set_data(struct link *l, void *data) { l->data = data; }
+void *link_data(const struct link *l) { return l->data; }
+enum link_state link_state(const struct link *l) { return l->state; }
+const struct public_key *link_peer(const struct link *l) { return &l->peer; }
+const struct endpoint *link_endpoint(const struct link *l) { return &l->endpoint; }
+bool link_is_initiator(const struct link *l) { return l->is_initiator; }
+
+void link_stats(const struct link *l, struct link_stats *ret) {
+    *ret = l->stats;
+    ret->rtt_us = l->rtt.smoothed_us;
+    int64_t least_us = minimum_get(&l->rtt.least, l->stats.received_us);
+    ret->rtt_min_us = least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us;
+    ret->queue_us = l->pace.queue_us;
+    ret->rate_bps = l->pace.rate_bps;
+    ret->is_limited = l->pace.is_limited;
+    ret->bytes_in_flight = l->sent.bytes_in_flight;
+}

@@ -1,0 +1,217 @@
+/* link_internal.h - what the files of core/link share: the two structs and the steps between files.
+ *
+ * A link has up to two handshakes under way: a dial of ours, and an answer to the peer's. That is
+ * how simultaneous dials, and replayed first messages, end with one link: whichever is proven
+ * first makes the session. Invariant: a session is proven (LINK_UP) by a sealed datagram from the
+ * address that it is sent to, or by the answer to our own dial. */
+#ifndef LINK_INTERNAL_H
+#define LINK_INTERNAL_H
+
+#include "core/link/guard.h"
+#include "core/link/inbox.h"
+#include "core/link/link.h"
+#include "core/link/outbox.h"
+#include "core/link/pace.h"
+#include "core/link/ready.h"
+#include "core/link/received.h"
+#include "core/link/rtt.h"
+#include "core/link/sent.h"
+#include "core/link/session.h"
+#include "core/link/unreliable.h"
+
+#define LINKS_HALF_OPEN_MAX 64               /* links in LINK_UNPROVEN */
+#define LINK_HALF_OPEN_US (5 * US_PER_S)     /* and for how long */
+#define LINK_DIAL_RETRY_US (250 * US_PER_MS) /* doubling */
+#define LINK_DIAL_US (3 * US_PER_S)
+#define LINK_CROSSED_US US_PER_S /* a first message this late may have crossed our own */
+#define LINK_PING_US (1500 * US_PER_MS)
+#define LINK_SILENCE_MIN_US (LINK_IDLE_US - LINK_PING_US) /* from the first unanswered question */
+#define LINK_AMPLIFICATION 3
+#define LINK_HANDSHAKE_REFS_MAX 32
+#define LINK_CELL_RESERVE 32 /* sent records that cells leave to messages */
+#define PATH_TRIES_MAX 4
+#define PATH_RETRY_US (250 * US_PER_MS)
+#define ASKS_MAX 32
+#define ASK_US (5 * US_PER_S)
+
+/* Our own handshake. */
+struct dial {
+    bool is_active, has_noise, has_heard, has_cookie;
+    unsigned attempts;
+    uint64_t next_us, end_us, sent_us, cookie_us;
+    struct endpoint to, heard; /* heard: whence the peer's own first message came */
+    struct noise noise;
+    uint8_t mac1[PACKET_MAC_BYTES]; /* of the last first message */
+    uint8_t cookie[COOKIE_BYTES];
+    outbox_ref refs[LINK_HANDSHAKE_REFS_MAX]; /* what it carried */
+    unsigned refs_len;
+};
+
+/* The answer to the peer's. */
+struct answer {
+    bool is_due;
+    uint32_t remote_index;
+    uint64_t sent_us, expires_us;
+    uint64_t bytes_in, bytes_out; /* from and to the address, while it is not proven */
+    struct noise noise;
+    uint8_t mac1[PACKET_MAC_BYTES];
+    outbox_ref refs[LINK_HANDSHAKE_REFS_MAX];
+    unsigned refs_len;
+};
+
+/* An address that the peer seems to have moved to. */
+struct path {
+    bool is_active;
+    struct endpoint to;
+    uint8_t challenge[FRAME_PATH_BYTES];
+    unsigned tries;
+    uint64_t next_us;
+    uint64_t bytes_in, bytes_out;
+};
+
+struct path_answer {
+    bool is_due;
+    struct endpoint to;
+    uint8_t challenge[FRAME_PATH_BYTES];
+};
+
+/* The datagram between link_begin and link_finish. */
+struct build {
+    struct datagram *out; /* NULL: none is begun */
+    struct endpoint to;
+    struct writer w;
+    struct sent record;
+    unsigned tokens_len;
+    bool has_ack, is_eliciting, has_other;
+};
+
+struct link {
+    struct links *links;
+    enum link_state state;
+    bool is_initiator, is_opened;
+    bool ping_is_due, probe_is_due;
+    uint32_t index; /* ours; its low bits are the place in links->slots */
+    struct public_key peer;
+    struct endpoint endpoint;
+    void *data;
+    struct dial dial;
+    struct answer answer;
+    struct session session;
+    struct received received;
+    struct rtt rtt;
+    struct pace pace;
+    struct path path;
+    struct path_answer path_answer;
+    struct build build;
+    uint64_t up_us;
+    uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
+    uint64_t loss_us;          /* when the next record is lost by time */
+    uint64_t probe_base_us;
+    uint64_t acked_end; /* the sequence behind the highest acknowledged */
+    unsigned probes;
+    struct outbox outbox;
+    struct inbox inbox;
+    struct unreliable_queue unreliable;
+    struct sent_ring sent;
+    struct link_stats stats;
+};
+
+struct ask {
+    struct endpoint to;
+    uint8_t nonce[8];
+    uint64_t until_us;
+};
+
+struct links {
+    const struct sign_key *identity;
+    struct dh_key dh;
+    struct random random;
+    const struct link_handler *handler;
+    void *owner;
+    unsigned links_max;
+    struct guard guard;
+    struct rate version_rate, identity_rate, cookie_rate;
+    struct session_periods periods;
+    unsigned slot_bits;
+    struct link **slots;  /* by the low bits of an index */
+    struct link **active; /* all of them, in the order of their making */
+    unsigned active_len, active_max;
+    unsigned cursor; /* whose turn it is to transmit */
+    unsigned depth;  /* calls inside of each other: closed links are freed at 0 */
+    bool has_closed;
+    struct ready_ring ready;
+    struct ask asks[ASKS_MAX];
+    unsigned asks_next;
+    struct links_stats stats;
+    uint8_t plain[DATAGRAM_MAX];
+};
+
+/* links.c */
+struct link *links_new_link(struct links *ls, const struct public_key *peer,
+                            const struct endpoint *to, enum link_state state, uint64_t now_us);
+struct link *links_at(struct links *ls, uint32_t index); /* NULL where there is none */
+void links_enter(struct links *ls);
+void links_leave(struct links *ls);
+/* For tests: when keys change, from the next session on. */
+void links_set_periods(struct links *ls, const struct session_periods *periods);
+
+/* link.c */
+void link_enter(struct link *l, enum link_state state);
+void link_end(struct link *l, enum link_end end, uint64_t now_us);
+void link_tell_opened(struct link *l, uint64_t now_us);
+void link_tell_message(struct link *l, const uint8_t *data, size_t len, uint64_t now_us);
+void link_tell_lost(struct link *l, uint64_t token, uint64_t now_us);
+/* Begins a session with the keys of a finished handshake. */
+void link_start_session(struct link *l, const struct noise *noise, uint32_t remote_index,
+                        uint64_t now_us);
+/* The session is the peer's: LINK_UP, and every other link with it is replaced. */
+void link_come_up(struct link *l, uint64_t now_us);
+uint64_t link_deadline(const struct link *l);
+void link_expire(struct link *l, uint64_t now_us);
+
+/* handshake.c and dial.c */
+void prologue_write(struct writer *w, const struct public_key *responder, const uint8_t *header);
+void handshake_take_init(struct links *ls, const struct datagram *d, uint64_t now_us);
+size_t handshake_write_response(struct link *l, struct datagram *ret, uint64_t now_us);
+void dial_start(struct link *l, const struct endpoint *to, uint64_t first_us);
+size_t dial_write_init(struct link *l, struct datagram *ret, uint64_t now_us);
+void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now_us);
+void dial_take_cookie(struct links *ls, const struct datagram *d, uint64_t now_us);
+void dial_take_version(struct links *ls, const struct datagram *d, uint64_t now_us);
+
+/* stranger.c */
+void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);
+void stranger_send_cookie(struct links *ls, const struct datagram *d, uint64_t now_us);
+void stranger_take_ask(struct links *ls, const struct datagram *d, uint64_t now_us);
+void stranger_take_identity(struct links *ls, const struct datagram *d, uint64_t now_us);
+
+/* receive.c */
+void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us);
+/* Whether a handshake's payload is well formed and holds only what it may. */
+bool receive_handshake_is_valid(struct reader r);
+/* Acts on the frames; stops where the link ends. Returns whether one is to be acknowledged. */
+bool receive_frames(struct link *l, struct reader *r, const struct endpoint *from, uint64_t now_us);
+
+/* recovery.c */
+void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us);
+/* All that is in flight is lost: another session, and other keys. */
+void recovery_reset(struct link *l, uint64_t now_us);
+uint64_t recovery_deadline(const struct link *l);
+void recovery_expire(struct link *l, uint64_t now_us);
+
+/* path.c */
+void path_heard(struct link *l, const struct endpoint *from, size_t bytes, bool is_newest,
+                uint64_t now_us);
+void path_take_response(struct link *l, const uint8_t data[FRAME_PATH_BYTES], uint64_t now_us);
+uint64_t path_deadline(const struct link *l);
+size_t path_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
+
+/* transmit.c */
+uint64_t transmit_deadline(const struct link *l);
+size_t transmit_data(struct link *l, struct datagram *ret, uint64_t now_us);
+void transmit_start(struct link *l, struct datagram *ret, const struct endpoint *to);
+size_t transmit_finish(struct link *l, uint64_t now_us);
+/* Seals a CLOSE into links->ready. */
+void transmit_close(struct link *l, enum link_end end, uint64_t now_us);
+
+#endif

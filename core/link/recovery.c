@@ -1,0 +1,152 @@
+/* What became of what was sent: acknowledgements, losses and probes after RFC 9002, 5 and 6. */
+#include "core/base/err.h"
+#include "core/link/link_internal.h"
+
+#define LOSS_PACKETS 3  /* RFC 9002, 6.1.1 */
+#define OUTAGE_PROBES 2 /* unanswered: the path is out, not only a tail lost */
+
+/* What one acknowledgement newly acknowledges. */
+struct news {
+    struct pace_ack pace;
+    bool has_largest;
+};
+
+static void record_acked(struct link *l, uint64_t sequence, struct news *news) {
+    struct sent *s = sent_at(&l->sent, sequence);
+    if (!s->is_in_flight) return;
+    sent_settle(&l->sent, s);
+    for (unsigned i = 0; i < s->refs_len; i++) outbox_acked(&l->outbox, s->refs[i]);
+    news->pace.bytes += s->bytes;
+    news->pace.datagrams++;
+    l->acked_end = u64_max(l->acked_end, sequence + 1);
+}
+
+/* The records of counters low to high; those below the tail are settled. */
+static void range_acked(struct link *l, uint64_t low, uint64_t high, struct news *news) {
+    uint64_t end = sent_find_end(&l->sent, high);
+    while (end > l->sent.tail && sent_at(&l->sent, end - 1)->counter >= low)
+        record_acked(l, --end, news);
+}
+
+static void record_lost(struct link *l, struct sent *s, uint64_t now_us) {
+    sent_settle(&l->sent, s);
+    for (unsigned i = 0; i < s->refs_len; i++) outbox_requeue(&l->outbox, s->refs[i]);
+    l->stats.datagrams_lost++;
+    pace_on_lost(&l->pace);
+    uint64_t tokens[SENT_TOKENS_MAX];
+    for (unsigned i = 0; i < SENT_TOKENS_MAX; i++) tokens[i] = s->tokens[i];
+    for (unsigned i = 0; i < SENT_TOKENS_MAX && l->state != LINK_CLOSED; i++)
+        link_tell_lost(l, tokens[i], now_us);
+}
+
+/* Lost is what was sent before something acknowledged, by three datagrams or 9/8 of a round
+ * trip. */
+static void losses_find(struct link *l, uint64_t now_us) {
+    uint64_t delay_us = rtt_loss_delay(&l->rtt);
+    l->loss_us = TIME_NEVER;
+    for (uint64_t i = l->sent.tail; i < l->acked_end && l->state != LINK_CLOSED; i++) {
+        struct sent *s = sent_at(&l->sent, i);
+        if (!s->is_in_flight) continue;
+        if (l->acked_end - 1 - i >= LOSS_PACKETS || s->sent_us + delay_us <= now_us)
+            record_lost(l, s, now_us);
+        else
+            l->loss_us = u64_min(l->loss_us, s->sent_us + delay_us);
+    }
+    sent_trim(&l->sent);
+}
+
+/* The whole counter of the largest acknowledged; false where it was never sent. */
+static bool largest_expand(const struct link *l, uint32_t low, uint64_t *ret) {
+    if (l->session.counter == 0) return false;
+    uint64_t last = l->session.counter - 1;
+    uint64_t below = (uint32_t)((uint32_t)last - low);
+    if (below > last) return false;
+    *ret = last - below;
+    return true;
+}
+
+/* Walks the ranges; false where they go below zero. */
+static bool ranges_acked(struct link *l, const struct ack_frame *f, uint64_t largest,
+                         struct news *news) {
+    uint64_t next = largest; /* the highest counter of the next range is this minus its gap */
+    for (unsigned i = 0; i < f->ranges_len; i++) {
+        uint64_t skipped = i == 0 ? 0 : (uint64_t)f->ranges[i].gap + 1;
+        if (next < skipped + f->ranges[i].run - 1u) return false;
+        uint64_t high = next - skipped;
+        next = high - (f->ranges[i].run - 1u);
+        range_acked(l, next, high, news);
+    }
+    return true;
+}
+
+static void largest_note(struct link *l, const struct ack_frame *f, uint64_t largest,
+                         struct news *news) {
+    uint64_t end = sent_find_end(&l->sent, largest);
+    if (end == l->sent.tail) return;
+    const struct sent *s = sent_at(&l->sent, end - 1);
+    if (s->counter != largest || !s->is_in_flight) return;
+    news->has_largest = true;
+    news->pace.sent_us = s->sent_us;
+    news->pace.received_us = f->received_us;
+}
+
+void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us) {
+    uint64_t largest;
+    struct news news = {0};
+    bool is_valid = largest_expand(l, f->largest, &largest);
+    if (is_valid) {
+        largest_note(l, f, largest, &news);
+        is_valid = ranges_acked(l, f, largest, &news);
+    }
+    if (!is_valid) {
+        link_end(l, LINK_END_PROTOCOL, now_us);
+        return;
+    }
+    if (news.pace.datagrams == 0) return;
+    l->probes = 0;
+    l->probe_base_us = now_us;
+    if (news.has_largest) rtt_add(&l->rtt, now_us - news.pace.sent_us, f->delay_us, now_us);
+    losses_find(l, now_us);
+    if (l->state == LINK_CLOSED || !news.has_largest) return;
+    news.pace.rtt_least_us = rtt_least(&l->rtt, now_us);
+    pace_on_ack(&l->pace, &news.pace, now_us);
+}
+
+void recovery_reset(struct link *l, uint64_t now_us) {
+    uint64_t end = l->sent.head;
+    for (uint64_t i = l->sent.tail; i < end && l->state != LINK_CLOSED; i++) {
+        struct sent *s = sent_at(&l->sent, i);
+        if (s->is_in_flight) record_lost(l, s, now_us);
+    }
+    sent_init(&l->sent);
+    outbox_requeue_all(&l->outbox);
+    l->acked_end = 0;
+    l->probes = 0;
+    l->probe_is_due = false;
+    l->loss_us = TIME_NEVER;
+}
+
+uint64_t recovery_deadline(const struct link *l) {
+    if (sent_is_empty(&l->sent)) return TIME_NEVER;
+    if (l->loss_us != TIME_NEVER) return l->loss_us;
+    return l->probe_base_us + rtt_probe_delay(&l->rtt, l->probes);
+}
+
+/* Something that must be acknowledged, because what went before was not: the oldest messages once
+ * more, or a PING. */
+static void probe(struct link *l, uint64_t now_us) {
+    l->probes++;
+    l->probe_base_us = now_us;
+    l->probe_is_due = true;
+    const struct sent *oldest = sent_at(&l->sent, l->sent.tail);
+    for (unsigned i = 0; i < oldest->refs_len; i++) outbox_requeue(&l->outbox, oldest->refs[i]);
+    if (l->probes >= OUTAGE_PROBES) pace_on_outage(&l->pace, now_us);
+}
+
+void recovery_expire(struct link *l, uint64_t now_us) {
+    if (recovery_deadline(l) > now_us) return;
+    if (l->loss_us <= now_us)
+        losses_find(l, now_us);
+    else
+        probe(l, now_us);
+}

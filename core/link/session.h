@@ -1,0 +1,54 @@
+/* session.h - the keys of one established session: counters, key periods and the replay windows.
+ *
+ * The key in use follows from the counter: counter >> period_bits is the period, and each period's
+ * key is the Noise rekeying of the one before. So no bit on the wire says which key was used. A
+ * sender changes the period when the counter reaches it, and once its key is two minutes old by
+ * skipping to the next period's first counter. A receiver keeps the keys of this period, of the
+ * next, and for a while of the one before.
+ * Invariant: nothing changes for a datagram that does not open. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "core/crypto/noise.h"
+#include "core/link/replay.h"
+
+#define SESSION_PERIOD_BITS 20             /* datagrams sealed with one key: 2^20 */
+#define SESSION_PERIOD_US (120 * US_PER_S) /* and for how long */
+#define SESSION_PREVIOUS_US (3 * US_PER_S) /* reordering across a change of keys */
+
+/* When keys change; the same at both ends. Tests make periods short. */
+struct session_periods {
+    unsigned bits;
+    uint64_t us;
+};
+
+struct session {
+    bool is_ready;
+    uint32_t remote_index;
+    struct session_periods periods;
+
+    uint64_t counter; /* next to be sent */
+    uint64_t send_since_us;
+    struct seal_key send;
+
+    uint64_t highest; /* received */
+    uint64_t receive_period;
+    uint64_t previous_until_us;
+    struct seal_key previous, current, next;
+    struct replay windows[2]; /* of even and odd periods */
+};
+
+void session_start(struct session *s, const struct noise *noise, uint32_t remote_index,
+                   const struct session_periods *periods, uint64_t now_us);
+/* Erases the keys. */
+void session_release(struct session *s);
+
+/* The counter for the next datagram; changes the key where a period begins. */
+uint64_t session_next_counter(struct session *s, uint64_t now_us);
+/* Opens what came with the low bits `low` of its counter. Returns the plain length and the whole
+ * counter, or ERR_TRUNCATED, ERR_DECRYPT, ERR_REPLAY or ERR_STALE. */
+MUST_CHECK int session_open(struct session *s, uint32_t low, const void *aad, size_t aad_len,
+                            const uint8_t *sealed, size_t len, uint8_t *ret, uint64_t *ret_counter,
+                            uint64_t now_us);
+
+#endif

@@ -1,0 +1,37 @@
+/* unreliable.h - messages that are sent once, in order, waiting for the next datagram.
+ *
+ * One with a token is waited for at the other end and leaves at once; one without (a state that
+ * the next one replaces) may wait UNRELIABLE_DELAY_US for company. */
+#ifndef UNRELIABLE_H
+#define UNRELIABLE_H
+
+#include <stdbool.h>
+
+#include "core/base/base.h"
+
+#define UNRELIABLE_MAX 1170 /* with its header fits a sealed datagram */
+#define UNRELIABLE_QUEUE_BYTES (12 * 1024)
+#define UNRELIABLE_DELAY_US (25 * US_PER_MS)
+
+struct unreliable {
+    uint64_t token;
+    uint64_t due_us;
+    uint16_t len;
+};
+
+struct unreliable_queue {
+    uint8_t bytes[UNRELIABLE_QUEUE_BYTES]; /* a struct unreliable, then its data, and so on */
+    size_t start, end;
+    uint64_t due_us; /* the earliest of all; TIME_NEVER where empty */
+};
+
+void unreliable_init(struct unreliable_queue *q);
+/* Returns 0 or ERR_FULL. `len` from 1 to UNRELIABLE_MAX. */
+MUST_CHECK int unreliable_add(struct unreliable_queue *q, const void *data, size_t len,
+                              uint64_t token, uint64_t now_us);
+/* The first one and its data, or false. */
+bool unreliable_peek(const struct unreliable_queue *q, struct unreliable *ret,
+                     const uint8_t **ret_data);
+void unreliable_pop(struct unreliable_queue *q);
+
+#endif
