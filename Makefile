@@ -117,7 +117,9 @@ $(OUT)/sources: force
 
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
-$(OUT)/tests/unit-%: $$(patsubst %.c,$(OUT)/%.o,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
+# Behind a name: a % in a pattern rule's line is the stem, also that of a patsubst.
+unit_objects = $(call objects,$(wildcard tests/unit/$(1)/*.c))
+$(OUT)/tests/unit-%: $$(call unit_objects,$$*) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
 
 define program_rules
