@@ -174,6 +174,20 @@ Test(node_stream, a_source_that_comes_back_with_a_new_broadcast_takes_its_viewer
     }
 }
 
+Test(node_stream, a_source_on_the_same_node_takes_its_viewers_along_to_a_new_broadcast) {
+    source_start(&source, &stage, 0, 7, false);
+    struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(viewer, source.actor);
+    stage_run(&stage, 2 * US_PER_S);
+    source_stop(&source);
+    source_start_on(&second, &stage, source.actor, 8, false);
+    stage_run(&stage, 2 * US_PER_S);
+    cr_assert_eq(viewer->broadcasts, 2);
+    cr_assert_geq(viewer->played[0].fragments, 50);
+    cr_assert_eq(viewer->played[0].wrong, 0);
+    cr_assert_eq(viewer->bans + source.actor->bans, 0);
+}
+
 Test(node_stream, a_killed_relay_costs_its_children_nothing) {
     source_start(&source, &stage, 0, 7, false);
     struct actor *viewers[5];
