@@ -5,7 +5,9 @@
 #include <string.h>
 
 static uint64_t now_of(const struct hostile_peer *p) { return network_now(p->network); }
-static void wake(struct hostile_peer *p) { network_wake(p->network, p->host); }
+static void wake(struct hostile_peer *p) {
+    if (!p->is_inside) network_wake(p->network, p->host);
+}
 
 static void keep(struct hostile_peer *p, bool is_cell, const uint8_t *data, size_t len) {
     assert(p->kept_len < HOSTILE_KEPT_MAX);
@@ -20,31 +22,32 @@ static void on_opened(void *owner, struct link *link, uint64_t now_us) {
     struct hostile_peer *p = owner;
     (void)now_us;
     p->opened++;
-    p->link = link;
+    if (p->link == NULL && !p->dials) p->link = link;
 }
 
 static void on_message(void *owner, struct link *link, const uint8_t *data, size_t len,
                        uint64_t now_us) {
     struct hostile_peer *p = owner;
-    (void)link;
     (void)now_us;
+    if (link != p->link) return;
     keep(p, false, data, len);
     if (p->react != NULL) p->react(p, p->kept[p->kept_len - 1].data, len);
 }
 
 static void on_cell(void *owner, struct link *link, const uint8_t *data, size_t len,
                     uint64_t now_us) {
-    (void)link;
+    struct hostile_peer *p = owner;
     (void)now_us;
-    keep(owner, true, data, len);
+    if (link == p->link) keep(p, true, data, len);
 }
 
 static void on_closed(void *owner, struct link *link, enum link_end end, uint64_t now_us) {
     struct hostile_peer *p = owner;
     (void)now_us;
+    if (p->link != link) return;
     p->closed++;
     p->end = end;
-    if (p->link == link) p->link = NULL;
+    p->link = NULL;
 }
 
 static const struct link_handler handler = {
@@ -55,11 +58,17 @@ static const struct link_handler handler = {
 };
 
 static void host_receive(void *context, const struct datagram *d, uint64_t now_us) {
-    links_receive(((struct hostile_peer *)context)->links, d, now_us);
+    struct hostile_peer *p = context;
+    p->is_inside = true;
+    links_receive(p->links, d, now_us);
+    p->is_inside = false;
 }
 
 static void host_expire(void *context, uint64_t now_us) {
-    links_expire(((struct hostile_peer *)context)->links, now_us);
+    struct hostile_peer *p = context;
+    p->is_inside = true;
+    links_expire(p->links, now_us);
+    p->is_inside = false;
 }
 
 static bool has_cells(const struct hostile_peer *p) {
@@ -122,6 +131,7 @@ void hostile_release(struct hostile_peer *p) {
 
 void hostile_dial(struct hostile_peer *p, const struct public_key *peer, unsigned host) {
     struct endpoint to = network_endpoint(p->network, host);
+    p->dials = true;
     p->link = links_dial(p->links, peer, &to, now_of(p));
     assert(p->link != NULL);
 }
@@ -229,6 +239,16 @@ size_t hostile_count_cells(const struct hostile_peer *p) {
     }
 MESSAGE_LIST(X)
 #undef X
+
+void hostile_grants_all(struct hostile_peer *p, const uint8_t *data, size_t len) {
+    struct subscribe m;
+    if (subscribe_read(data, len, &m) != 0) return;
+    (void)hostile_send_grant(p, &(struct grant){.track = m.track,
+                                                .generation = m.generation,
+                                                .revision = ++p->revision,
+                                                .flags = m.flags & SUBSCRIBE_HEADS,
+                                                .substreams = m.substreams});
+}
 
 void hostile_forget(struct hostile_peer *p) {
     for (size_t i = 0; i < p->kept_len; i++) free(p->kept[i].data);

@@ -33,17 +33,24 @@ struct hostile_peer {
     unsigned host;
     struct sign_key identity;
     struct links *links;
-    struct link *link; /* the newest that opened, or is being dialled; NULL: none */
-    unsigned opened, closed;
-    enum link_end end; /* of the newest that closed */
+    struct link *link; /* dialled, or the first stranger's; others are let in and ignored */
+    bool dials;        /* has dialled: then no stranger's link counts */
+    unsigned opened;   /* all links */
+    unsigned closed;   /* of those that were `link` */
+    enum link_end end; /* of the newest of them */
     size_t kept_len;
     struct hostile_kept *kept;
     size_t cells_len, cells_sent, cells_max; /* a queue of cells to send */
     struct hostile_cell *cells;
     /* Called for each message (not cell) that comes; may send. */
     void (*react)(struct hostile_peer *p, const uint8_t *data, size_t len);
-    void *context; /* for react */
+    void *context;  /* for react */
+    bool is_inside; /* of a call of the links: what is sent leaves after it */
+    uint16_t revision;
 };
+
+/* A `react`: grants whatever is subscribed to, and serves nothing by itself. */
+void hostile_grants_all(struct hostile_peer *p, const uint8_t *data, size_t len);
 
 void hostile_init(struct hostile_peer *p, uint64_t seed, struct network *network, unsigned host);
 void hostile_release(struct hostile_peer *p);
