@@ -47,7 +47,9 @@ LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o %.a,$^)
 say        = $(if $(V),,@echo '  $(1)	$@';)
 
 LIB_SOURCES := $(sort $(wildcard core/*/*.c dht/*.c media/*.c))
+WEB_FILES   := $(sort $(wildcard media/web/*))
 CLI_SOURCES := $(sort $(filter-out cli/main.c,$(wildcard cli/*.c)))
+# A function, because a % that stands in a pattern rule's prerequisites is replaced by the stem.
 objects      = $(patsubst %.c,$(OUT)/%.o,$(1))
 
 PROGRAM  := $(if $(wildcard cli/main.c),$(OUT)/shoal)
@@ -94,7 +96,7 @@ build/shoal: $(OUT)/shoal force
 $(OUT)/shoal: $(OUT)/cli/main.o $(ARCHIVES)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)
 
-$(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/sources
+$(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/media/web_assets.o $(OUT)/sources
 $(OUT)/libcli.a: $(call objects,$(CLI_SOURCES)) $(OUT)/sources
 $(LIB_TEST): $(call objects,$(sort $(wildcard tests/lib/*.c))) $(OUT)/sources
 $(ARCHIVES) $(LIB_TEST):
@@ -106,6 +108,13 @@ $(OUT)/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# The player page, built into the program.
+$(OUT)/media/web_assets.c: $(WEB_FILES) scripts/embed-web $(OUT)/sources
+	@mkdir -p $(@D)
+	$(call say,WEB)scripts/embed-web $(WEB_FILES) > $@
+$(OUT)/media/web_assets.o: $(OUT)/media/web_assets.c $(OUT)/flags
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
 # Two files that change only when the flags or the set of sources do, so that a build after such a
 # change is right without a `make clean`.
 remember = @mkdir -p $(@D); printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
@@ -113,13 +122,11 @@ $(OUT)/flags: force
 	@pkg-config --exists $(PACKAGES) || { echo "libraries or pkg-config are missing: run scripts/setup" >&2; exit 1; }
 	$(call remember,$(CC) $(ALL_CFLAGS) | $(LDFLAGS) $(LINK_SANITIZE) $(PKG_LIBS))
 $(OUT)/sources: force
-	$(call remember,$(LIB_SOURCES) $(CLI_SOURCES) $(wildcard tests/lib/*.c))
+	$(call remember,$(LIB_SOURCES) $(CLI_SOURCES) $(WEB_FILES) $(wildcard tests/lib/*.c))
 
 .SECONDEXPANSION:
 TEST_LIBS = $(LIB_TEST) $(ARCHIVES)
-# Behind a name: a % in a pattern rule's line is the stem, also that of a patsubst.
-unit_objects = $(call objects,$(wildcard tests/unit/$(1)/*.c))
-$(OUT)/tests/unit-%: $$(call unit_objects,$$*) $$(TEST_LIBS)
+$(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) -lcriterion $(PKG_LIBS)
 
 define program_rules
@@ -149,6 +156,10 @@ test:
 	+@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) $(RACE_ELSEWHERE) \
 	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+
+# Plain programs for the thread sanitizer, which Criterion does not run under.
+$(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
+	$(CC) $(SANITIZE) -o $@ $^ $(PKG_LIBS)
 
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_TESTS) $^

@@ -14,8 +14,8 @@ const struct command command_table[COMMAND_COUNT] = {
 };
 
 static int (*const functions[COMMAND_COUNT])(const struct options *) = {
-    [COMMAND_keygen] = cmd_keygen,
-    [COMMAND_link] = cmd_link,
+    [COMMAND_broadcast] = cmd_broadcast, [COMMAND_join] = cmd_join,     [COMMAND_relay] = cmd_relay,
+    [COMMAND_info] = cmd_info,           [COMMAND_keygen] = cmd_keygen, [COMMAND_link] = cmd_link,
 };
 
 const struct command *command_find(const char *name) {

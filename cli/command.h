@@ -45,6 +45,10 @@ bool command_is_built(const struct command *command);
 int command_run(const struct options *options);
 
 /* One file each: cmd_keygen.c and so on. */
+int cmd_broadcast(const struct options *options);
+int cmd_join(const struct options *options);
+int cmd_relay(const struct options *options);
+int cmd_info(const struct options *options);
 int cmd_keygen(const struct options *options);
 int cmd_link(const struct options *options);
 

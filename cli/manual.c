@@ -81,8 +81,9 @@ static void print_shared_options(FILE *to) { print_options(to, EVERY, true); }
 static void print_environment(FILE *to) {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char name[OPTION_VARIABLE_MAX];
-        fprintf(to, ".TQ\n.B %s\n", option_variable(&option_table[i], name));
+        fprintf(to, "%s\\fB%s\\fR", i == 0 ? "" : ",\n", option_variable(&option_table[i], name));
     }
+    fputs(".\n", to);
 }
 
 static void print_stats(FILE *to) {

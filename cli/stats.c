@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/json_text.h"
 #include "core/base/err.h"
 
 #define PROC_FILE_MAX 4096
@@ -41,20 +42,11 @@ PRINTF_LIKE(2, 3) static void put(struct line *line, const char *format, ...) {
     line->len += (size_t)len;
 }
 
-/* RFC 8259, 7: quotes, backslashes and control characters are escaped. The rest is UTF-8 already:
- * titles and names are checked where they come in. */
 static void put_text(struct line *line, const char *text) {
-    put(line, "\"");
-    for (size_t i = 0; i < STATS_TEXT_MAX && text[i] != '\0'; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            put(line, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            put(line, "\\u%04x", c);
-        else
-            put(line, "%c", c);
-    }
-    put(line, "\"");
+    char cut[STATS_TEXT_MAX + 1], quoted[JSON_TEXT_MAX(STATS_TEXT_MAX)];
+    snprintf(cut, sizeof cut, "%s", text);
+    json_text(cut, quoted, sizeof quoted);
+    put(line, "%s", quoted);
 }
 
 static void put_value(struct line *line, const struct field *field) {
@@ -104,6 +96,36 @@ size_t stats_format(const struct stats *stats, char *ret) {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) put_field(&line, &open, &fields[i]);
     put(&line, strcmp(open, "top") == 0 ? "}\n" : "}}\n");
     return line.len;
+}
+
+/* Prometheus' text format, version 0.0.4. Texts have no place in it. */
+static bool put_metric(const struct field *field, const char *help, char *ret, size_t size,
+                       size_t *len) {
+    if (field->kind == FIELD_TEXT || (field->kind == FIELD_MAYBE && field->number == STATS_NONE))
+        return true;
+    bool is_top = strcmp(field->group, "top") == 0;
+    int n = snprintf(ret + *len, size - *len, "# HELP shoal_%s%s%s %s\nshoal_%s%s%s %llu\n",
+                     is_top ? "" : field->group, is_top ? "" : "_", field->name, help,
+                     is_top ? "" : field->group, is_top ? "" : "_", field->name,
+                     (unsigned long long)field->number);
+    if (n < 0 || (size_t)n >= size - *len) return false;
+    *len += (size_t)n;
+    return true;
+}
+
+int stats_metrics(const struct stats *stats, char *ret, size_t size) {
+    const struct {
+        struct field field;
+        const char *help;
+    } rows[] = {
+#define STAT(kind, group, name, help) {FIELD_OF_##kind(group, name), help},
+#include "cli/stats.def"
+#undef STAT
+    };
+    size_t len = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (!put_metric(&rows[i].field, rows[i].help, ret, size, &len)) return ERR_FULL;
+    return (int)len;
 }
 
 #define INIT_NUMBER(group, name)

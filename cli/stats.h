@@ -50,6 +50,9 @@ uint64_t stats_process_start_us(void);
 /* The object and a newline, in STATS_LINE_MAX bytes. Returns the length. */
 size_t stats_format(const struct stats *stats, char *ret);
 
+/* The numbers in Prometheus' text format, for /metrics. Returns the length or ERR_FULL. */
+MUST_CHECK int stats_metrics(const struct stats *stats, char *ret, size_t size);
+
 /* Opens for appending; a descriptor, or ERR_SYSTEM with a message (STATS_MESSAGE_MAX bytes). */
 MUST_CHECK int stats_open(const char *path, char *message);
 /* Fills what the process knows and appends the line. Returns 0 or ERR_SYSTEM (errno). */

@@ -281,6 +281,15 @@ static void destroy(struct recorder *r) {
     free(r);
 }
 
+int recorder_check(const struct recorder_config *config, char *why, size_t size) {
+    struct output *output = calloc(1, sizeof *output); /* its paths are too much for a stack */
+    if (output == NULL) return ERR_MEMORY;
+    int err = output_open(output, config->path, config->overwrite, why, size);
+    if (!err) output_release(output);
+    free(output);
+    return err;
+}
+
 int recorder_open(struct recorder **ret, const struct recorder_config *config,
                   const struct track *tracks, size_t n, char *why, size_t size) {
     struct recorder *r = calloc(1, sizeof *r);

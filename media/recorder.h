@@ -42,6 +42,9 @@ struct recorder_stats {
     unsigned parts;           /* files, from 1 */
 };
 
+/* Whether recorder_open could write there: the same errors and lines, and nothing is left behind.
+ */
+MUST_CHECK int recorder_check(const struct recorder_config *config, char *why, size_t size);
 /* Returns 0, or ERR_ARGUMENT (ending), ERR_EXISTS, ERR_PERMISSION, ERR_SYSTEM, ERR_MEMORY, or an
  * error of cmaf_read_init for tracks that cannot be recorded, with one line in `why`. Nothing is
  * changed on disk then; an existing file keeps its contents until the first frame comes. */

@@ -11,10 +11,10 @@
 
 #include "core/base/err.h"
 #include "core/proto/manifest.h"
+#include "media/h264_sps.h"
 
 #define IO_BUFFER_BYTES 32768
 #define STREAMS_MAX 2
-#define REORDER_FRAMES_MAX 16 /* H.264, A.3.1 */
 
 struct recorder_muxer {
     struct output *output;
@@ -54,7 +54,7 @@ static int set_config(AVCodecParameters *par, const struct cmaf_track *t) {
 
 static int set_parameters(AVCodecParameters *par, const struct cmaf_track *t) {
     if (t->kind == TRACK_VIDEO) {
-        int reorder = recorder_muxer_reorder_frames(t);
+        int reorder = h264_reorder_frames(t->config, t->config_len);
         if (reorder < 0) return reorder;
         par->codec_type = AVMEDIA_TYPE_VIDEO;
         par->codec_id = AV_CODEC_ID_H264;
@@ -71,25 +71,6 @@ static int set_parameters(AVCodecParameters *par, const struct cmaf_track *t) {
         av_channel_layout_default(&par->ch_layout, t->channels);
     }
     return set_config(par, t);
-}
-
-int recorder_muxer_reorder_frames(const struct cmaf_track *t) {
-    if (t->kind != TRACK_VIDEO) return 0;
-    AVCodecContext *decoder = avcodec_alloc_context3(NULL);
-    if (decoder == NULL) return ERR_MEMORY;
-    decoder->extradata = av_mallocz(t->config_len + AV_INPUT_BUFFER_PADDING_SIZE);
-    decoder->thread_count = 1;
-    int err = decoder->extradata == NULL ? ERR_MEMORY : 0;
-    if (!err) {
-        memcpy(decoder->extradata, t->config, t->config_len);
-        decoder->extradata_size = t->config_len;
-        const AVCodec *codec = avcodec_find_decoder(AV_CODEC_ID_H264);
-        if (avcodec_open2(decoder, codec, NULL) < 0) err = ERR_FORMAT;
-    }
-    int frames = decoder->has_b_frames;
-    avcodec_free_context(&decoder);
-    if (err) return err;
-    return frames >= 0 && frames <= REORDER_FRAMES_MAX ? frames : ERR_FORMAT;
 }
 
 static int add_stream(struct recorder_muxer *m, const struct cmaf_track *t) {

@@ -36,8 +36,4 @@ MUST_CHECK int recorder_muxer_write(struct recorder_muxer *m, const struct muxer
 MUST_CHECK int recorder_muxer_finish(struct recorder_muxer *m);
 void recorder_muxer_free(struct recorder_muxer *m);
 
-/* How many frames a decoder of this track holds back before it shows the first: 0 without
- * B-frames. Returns the count, or ERR_FORMAT for a configuration that no decoder takes. */
-MUST_CHECK int recorder_muxer_reorder_frames(const struct cmaf_track *t);
-
 #endif

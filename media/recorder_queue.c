@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "core/base/err.h"
-#include "media/recorder_muxer.h"
+#include "media/h264_sps.h"
 
 int recorder_tracks_read(const struct track *tracks, size_t n, struct recorder_tracks *ret) {
     struct recorder_tracks found = {0};
@@ -20,7 +20,8 @@ int recorder_tracks_read(const struct track *tracks, size_t n, struct recorder_t
     if (!found.kinds[ORDER_VIDEO].is_present && !found.kinds[ORDER_AUDIO].is_present)
         return ERR_ARGUMENT;
     if (found.kinds[ORDER_VIDEO].is_present) {
-        found.reorder_frames = recorder_muxer_reorder_frames(&found.kinds[ORDER_VIDEO].track);
+        const struct cmaf_track *video = &found.kinds[ORDER_VIDEO].track;
+        found.reorder_frames = h264_reorder_frames(video->config, video->config_len);
         if (found.reorder_frames < 0) return found.reorder_frames;
     }
     *ret = found;

@@ -107,7 +107,8 @@ struct link {
     uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
     uint64_t loss_us;          /* when the next record is lost by time */
     uint64_t probe_base_us;
-    uint64_t acked_end; /* the sequence behind the highest acknowledged */
+    uint64_t acked_end;     /* the sequence behind the highest acknowledged */
+    uint64_t acked_sent_us; /* when that was sent */
     unsigned probes;
     struct outbox outbox;
     struct inbox inbox;

@@ -1,14 +1,20 @@
 #include "core/link/pace.h"
 
-#define QUEUE_AIM_US 8000.0 /* where growth and draining meet: half of what may stand */
+#define QUEUE_AIM_US 8000 /* where growth and draining meet: half of what may stand */
 #define QUEUE_LOW_US 3000
+#define NOISE_US 6000      /* delays that go up and down by so much are jitter, */
+#define NOISE_SAMPLES 8    /* and their minimum needs more samples, */
+#define NOISE_FACTOR 2     /* and is added to the aim, */
+#define NOISE_MAX_US 25000 /* up to a point */
+#define NOISE_ROUNDS 4     /* but not for ever */
 #define ROUND_MIN_US (30 * US_PER_MS)
 #define ROUND_MAX_US (200 * US_PER_MS)
 #define ROUND_SAMPLES_MIN 2
 #define SETTLE_ROUNDS 3     /* feedback is a round old: correct over three */
 #define GAIN_STARTING 1.0   /* doubles a round until a queue is seen */
 #define GAIN_QUIET_MAX 0.25 /* after several rounds without one */
-#define QUIET_ROUNDS 3
+#define NEAR_BELOW 0.85     /* of the rate that last made a queue */
+#define NEAR_ABOVE 1.3
 #define LOW_US (5 * US_PER_S) /* a base delay is refreshed this often, by a short drain */
 #define STUCK_US US_PER_S     /* a queue that stands this long at half the rate is not ours */
 #define LOSS_SAMPLE_MIN 50    /* datagrams: at 2 % loss five or more lost are rare (0.3 %) */
@@ -74,15 +80,25 @@ static double loss_judge(struct pace *p) {
     return loss;
 }
 
+/* What jitter alone makes of the minimum of a few samples is not a queue. */
+static double aim_us(const struct pace *p) { return QUEUE_AIM_US + (double)p->noise_us; }
+
+/* Close to the rate that last made a queue, growth is slow; far from it, the longer no queue is
+ * seen the faster. */
+static double gain_of(struct pace *p, uint64_t round_us) {
+    if (p->is_starting) return GAIN_STARTING;
+    double queue_us = (double)p->queue_us, full = (double)p->full_bps, rate = (double)p->rate_bps;
+    double gain = (aim_us(p) - queue_us) / (double)(SETTLE_ROUNDS * round_us);
+    p->quiet_rounds = queue_us < aim_us(p) / 2 ? p->quiet_rounds + 1 : 0;
+    if (rate > NEAR_BELOW * full && rate < NEAR_ABOVE * full) return gain / 2;
+    for (unsigned i = 0; i < p->quiet_rounds && gain < GAIN_QUIET_MAX; i++) gain *= 2;
+    return gain < GAIN_QUIET_MAX ? gain : GAIN_QUIET_MAX;
+}
+
 static void grow(struct pace *p, uint64_t round_us, uint64_t now_us) {
-    double queue_us = (double)p->queue_us;
-    p->quiet_rounds = queue_us < QUEUE_AIM_US / 2 ? p->quiet_rounds + 1 : 0;
-    double gain = (QUEUE_AIM_US - queue_us) / (double)(SETTLE_ROUNDS * round_us);
-    for (unsigned i = QUIET_ROUNDS; i < p->quiet_rounds && gain < GAIN_QUIET_MAX; i++) gain *= 2;
-    if (gain > GAIN_QUIET_MAX) gain = GAIN_QUIET_MAX;
-    if (p->is_starting) gain = GAIN_STARTING;
+    double next = (double)p->rate_bps * (1 + gain_of(p, round_us));
     uint64_t most_bps = u64_max(2 * delivered_most(p, now_us), p->rate_bps);
-    p->rate_bps = u64_min(rate_clamp((double)p->rate_bps * (1 + gain)), most_bps);
+    p->rate_bps = u64_min(rate_clamp(next), most_bps);
 }
 
 /* A queue that stays although less than half is sent: the route or somebody else changed it. */
@@ -107,15 +123,17 @@ static void shrink(struct pace *p, uint64_t round_us, uint64_t now_us) {
         p->cut_since_us = 0;
         return;
     }
-    double excess_us = (double)p->queue_us - QUEUE_AIM_US;
+    double excess_us = (double)p->queue_us - aim_us(p);
     double factor = 1 - excess_us / (double)(SETTLE_ROUNDS * round_us);
     double rate = (double)p->rate_bps, delivered = (double)p->last_delivered_bps;
-    double next = (delivered < rate ? delivered : rate) * (factor < 0.5 ? 0.5 : factor);
     if (p->is_limited) {
+        /* With a queue standing, what was delivered is what the path carries. */
+        p->full_bps = p->last_delivered_bps;
+        double next = delivered * (factor < 0.5 ? 0.5 : factor);
         p->rate_bps = rate_clamp(next > rate / 2 ? next : rate / 2);
-    } else if (p->queue_us > PACE_QUEUE_US) {
+    } else if (p->queue_us > PACE_QUEUE_US + p->noise_us) {
         /* What was delivered is what was asked for: no reason to go below it. */
-        next = rate * 0.8 > delivered ? rate * 0.8 : delivered;
+        double next = rate * 0.8 > delivered ? rate * 0.8 : delivered;
         p->rate_bps = rate_clamp(next < rate ? next : rate);
     }
 }
@@ -129,7 +147,10 @@ static void rate_bound(struct pace *p, uint64_t now_us) {
 static void round_measure(struct pace *p, uint64_t now_us) {
     int64_t base_us = minimum_get(&p->delay_us, now_us);
     p->queue_us = (uint64_t)(p->round_delay_us - base_us);
-    if (p->queue_us < QUEUE_LOW_US) p->low_us = now_us;
+    uint64_t noise_us =
+        NOISE_FACTOR * u64_min(p->round_rise_us, p->round_fall_us) / p->round_samples;
+    p->noise_us = (7 * p->noise_us + u64_min(noise_us, NOISE_MAX_US)) / 8;
+    if (p->queue_us < QUEUE_LOW_US + p->noise_us) p->low_us = now_us;
     p->is_limited = 2 * p->round_held > p->round_sent;
     uint32_t span_us = p->received_us - p->round_received_us;
     if (p->is_measured && span_us > 0 && span_us < INT32_MAX) {
@@ -142,6 +163,7 @@ static void round_start(struct pace *p, uint64_t now_us) {
     p->round_since_us = now_us;
     p->round_received_us = p->received_us;
     p->round_delay_us = INT64_MAX;
+    p->round_rise_us = p->round_fall_us = 0;
     p->round_samples = p->round_sent = p->round_held = 0;
     p->round_bytes = 0;
 }
@@ -152,11 +174,11 @@ static void round_judge(struct pace *p, uint64_t round_us, uint64_t now_us) {
         p->is_draining = false; /* what was delivered meanwhile says nothing */
         return;
     }
-    if ((double)p->queue_us <= QUEUE_AIM_US) p->cut_since_us = 0;
+    if ((double)p->queue_us <= aim_us(p)) p->cut_since_us = 0;
     if (loss > PACE_LOSS_HEAVY) {
         p->is_starting = false;
         p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, p->last_delivered_bps));
-    } else if ((double)p->queue_us > QUEUE_AIM_US) {
+    } else if ((double)p->queue_us > aim_us(p)) {
         shrink(p, round_us, now_us);
     } else if (p->is_limited && loss <= PACE_LOSS_QUIET) {
         grow(p, round_us, now_us);
@@ -166,6 +188,14 @@ static void round_judge(struct pace *p, uint64_t round_us, uint64_t now_us) {
         p->is_draining = true;
         p->low_us = now_us;
     }
+}
+
+/* A queue that grows or drains moves the delay one way, jitter both. */
+static bool round_is_over(const struct pace *p, uint64_t round_us, uint64_t now_us) {
+    uint64_t age_us = now_us - p->round_since_us;
+    if (age_us < round_us || p->round_samples < ROUND_SAMPLES_MIN) return false;
+    bool is_noisy = u64_min(p->round_rise_us, p->round_fall_us) > NOISE_US;
+    return !is_noisy || p->round_samples >= NOISE_SAMPLES || age_us >= NOISE_ROUNDS * round_us;
 }
 
 void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
@@ -185,7 +215,12 @@ void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
     p->round_bytes += ack->bytes;
     p->round_samples++;
     if (delay_us < p->round_delay_us) p->round_delay_us = delay_us;
-    if (now_us - p->round_since_us < round_us || p->round_samples < ROUND_SAMPLES_MIN) return;
+    if (delay_us > p->last_delay_us)
+        p->round_rise_us += (uint64_t)(delay_us - p->last_delay_us);
+    else
+        p->round_fall_us += (uint64_t)(p->last_delay_us - delay_us);
+    p->last_delay_us = delay_us;
+    if (!round_is_over(p, round_us, now_us)) return;
     round_measure(p, now_us);
     if (p->is_measured) round_judge(p, round_us, now_us);
     p->is_measured = true;

@@ -41,7 +41,8 @@ struct pace {
     bool has_origin;
 
     uint64_t round_since_us;
-    int64_t round_delay_us;
+    int64_t round_delay_us, last_delay_us;
+    uint64_t round_rise_us, round_fall_us; /* sums of the steps up and down */
     unsigned round_samples;
     uint64_t round_bytes;
     unsigned round_sent, round_held; /* datagrams, and those that the pacer held back */
@@ -50,8 +51,10 @@ struct pace {
     unsigned acked, lost; /* datagrams, since loss was last judged */
 
     uint64_t queue_us;
+    uint64_t noise_us; /* average step of the delay, up and down */
     uint64_t last_delivered_bps;
-    uint64_t low_us; /* when the queue was last seen empty */
+    uint64_t full_bps; /* delivered when a queue last stood; 0 for never */
+    uint64_t low_us;   /* when the queue was last seen empty */
     uint64_t cut_since_us, cut_queue_us, cut_rate_bps;
     unsigned quiet_rounds;
     bool is_starting, is_measured, is_draining, is_out, is_limited;

@@ -41,10 +41,9 @@ void received_note(struct received *r, uint64_t counter, bool is_eliciting, uint
     runs_add(r, counter);
     if (!is_eliciting) return;
     r->eliciting++;
-    if (skips || r->eliciting >= RECEIVED_ELICITING_MAX)
-        r->due_us = now_us;
-    else
-        r->due_us = u64_min(r->due_us, now_us + RECEIVED_DELAY_US);
+    uint64_t delay_us = counter < expected ? RECEIVED_LATE_US : RECEIVED_DELAY_US;
+    if (skips || r->eliciting >= RECEIVED_ELICITING_MAX) delay_us = 0;
+    r->due_us = u64_min(r->due_us, now_us + delay_us);
 }
 
 bool received_has_news(const struct received *r) { return r->eliciting > 0; }

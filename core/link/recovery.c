@@ -2,7 +2,8 @@
 #include "core/base/err.h"
 #include "core/link/link_internal.h"
 
-#define LOSS_PACKETS 3  /* RFC 9002, 6.1.1 */
+#define LOSS_PACKETS 3 /* RFC 9002, 6.1.1 */
+#define LOSS_REORDER_MAX_US (10 * US_PER_MS)
 #define OUTAGE_PROBES 2 /* unanswered: the path is out, not only a tail lost */
 
 /* What one acknowledgement newly acknowledges. */
@@ -18,7 +19,9 @@ static void record_acked(struct link *l, uint64_t sequence, struct news *news) {
     for (unsigned i = 0; i < s->refs_len; i++) outbox_acked(&l->outbox, s->refs[i]);
     news->pace.bytes += s->bytes;
     news->pace.datagrams++;
-    l->acked_end = u64_max(l->acked_end, sequence + 1);
+    if (sequence < l->acked_end) return;
+    l->acked_end = sequence + 1;
+    l->acked_sent_us = s->sent_us;
 }
 
 /* The records of counters low to high; those below the tail are settled. */
@@ -39,15 +42,19 @@ static void record_lost(struct link *l, struct sent *s, uint64_t now_us) {
         link_tell_lost(l, tokens[i], now_us);
 }
 
-/* Lost is what was sent before something acknowledged, by three datagrams or 9/8 of a round
- * trip. */
+/* Lost is what was sent before something acknowledged, by three datagrams or 9/8 of a round trip.
+ * The three count when they were sent an eighth of a round trip later: a burst that leaves at one
+ * moment arrives in any order where there is jitter (RFC 8985's observation). */
 static void losses_find(struct link *l, uint64_t now_us) {
     uint64_t delay_us = rtt_loss_delay(&l->rtt);
+    uint64_t reorder_us = u64_min(l->rtt.smoothed_us / 8, LOSS_REORDER_MAX_US);
     l->loss_us = TIME_NEVER;
     for (uint64_t i = l->sent.tail; i < l->acked_end && l->state != LINK_CLOSED; i++) {
         struct sent *s = sent_at(&l->sent, i);
         if (!s->is_in_flight) continue;
-        if (l->acked_end - 1 - i >= LOSS_PACKETS || s->sent_us + delay_us <= now_us)
+        bool is_passed =
+            l->acked_end - 1 - i >= LOSS_PACKETS && s->sent_us + reorder_us <= l->acked_sent_us;
+        if (is_passed || s->sent_us + delay_us <= now_us)
             record_lost(l, s, now_us);
         else
             l->loss_us = u64_min(l->loss_us, s->sent_us + delay_us);

@@ -6,6 +6,7 @@
 
 #define RTT_INITIAL_US (100 * US_PER_MS) /* until the handshake has measured one */
 #define RTT_GRANULARITY_US US_PER_MS
+#define RTT_LATE_US (5 * US_PER_MS) /* a late datagram is acknowledged within RECEIVED_LATE_US */
 #define RTT_PROBE_MAX_US (500 * US_PER_MS) /* so that an outage's end is noticed soon */
 
 struct rtt {

@@ -15,8 +15,9 @@
 #define FIND_MOST_US (30 * US_PER_S)
 #define FIND_CALM_US (60 * US_PER_S)
 #define NEIGHBOURS_ENOUGH 4
-#define SILENCE_US (5 * US_PER_S) /* on air, but no head: the source may have come back elsewhere  \
-                                   */
+#define SILENCE_US                                                                                 \
+    (5 * US_PER_S) /* on air, but no head: the source may have come back elsewhere                 \
+                    */
 
 void announce_describe(const struct channel *c, struct holder *ret) {
     const struct node *n = c->node;

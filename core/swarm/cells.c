@@ -8,6 +8,8 @@
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
 
+#define PENDING_KEPT_US (2 * US_PER_S)
+#define HEAD_ANSWER_US (150 * US_PER_MS)
 #define LATENESS_WEIGHT 16              /* a sample counts a 16th in the smoothed lateness */
 #define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
 
@@ -52,17 +54,18 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
     play_step(c, now_us);
 }
 
+/* `came_us` is when the cell came: it may have waited for its head. */
 static void take_verified(struct channel *c, struct stream *s, struct slot *slot, uint32_t index,
-                          struct neighbour *from, uint64_t now_us) {
+                          struct neighbour *from, uint64_t came_us, uint64_t now_us) {
     const struct head *h = &slot->chunk->head;
     c->stats.media_in += head_cell_len(h, index);
     uint8_t substream = stream_substream(s, h->number, index);
     struct neighbour_stream *ns = &from->streams[s->track];
     bool was_requested = slot->requested >> index & 1;
-    uint64_t lateness_us = channel_lateness_us(c, h->capture_us, now_us);
+    uint64_t lateness_us = channel_lateness_us(c, h->capture_us, came_us);
     if (!was_requested && lateness_us < LATENESS_SAMPLE_MAX_US)
-        ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
-    supply_arrived(s, from, substream, now_us);
+        neighbour_note_lateness(ns, lateness_us);
+    if (!was_requested) supply_arrived(s, from, substream, u64_sub(came_us, slot->head_us), now_us);
     repair_arrived(c, slot, s->track, index, from, now_us);
     serve_cell(c, slot->chunk, index, from, now_us);
     if (chunk_is_complete(slot->chunk)) complete(c, s, slot, now_us);
@@ -78,7 +81,7 @@ static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
     }
     int err = chunk_add_cell(slot->chunk, cell->index, payload, cell->len);
     if (err == 0) {
-        take_verified(c, s, slot, cell->index, from, now_us);
+        take_verified(c, s, slot, cell->index, from, cell->came_us, now_us);
     } else if (err == ERR_DUPLICATE) {
         c->stats.duplicate_in += cell->len;
     } else {
@@ -160,17 +163,20 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
         channel_ban(c, nb, err, now_us);
         return;
     }
-    if (err == ERR_DUPLICATE) supply_arrived(s, nb, SUPPLY_HEADS, now_us);
+    if (err == ERR_DUPLICATE)
+        supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
     if (err) {
         count_refused(c, err);
         return;
     }
     struct chunk *chunk = chunk_new(&h, m->head.data, m->head.len);
     if (chunk == NULL) return;
+    bool was_asked = neighbour_asked(nb, h.track, h.number) != NULL;
     if (!s->has_start) supply_set_start(s, nb, &h);
     struct slot *slot = place(c, s, &h, chunk, now_us);
     chunk_unref(chunk);
-    supply_arrived(s, nb, SUPPLY_HEADS, now_us);
+    if (!was_asked)
+        supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
     if (slot == NULL) return;
     serve_head(c, slot->chunk, nb, now_us);
     resolve_pending(c, s, slot, now_us);
@@ -221,33 +227,51 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
         (void)add_cell(c, s, slot, &pending, cell->payload, nb, now_us);
 }
 
+/* A head that a cell waits for is asked of the cell's sender, once, whoever else has sent cells. */
 static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *nb,
                          struct pending_cell *cell, uint64_t now_us) {
     uint32_t near = s->window.has_newest ? s->window.newest : cell->number_low;
     uint32_t number = chunk_number_expand(cell->number_low, near);
+    cell->head_asked = true;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct asked_cells *a = neighbour_asked(c->neighbours[i], s->track, number);
+        if (a != NULL && a->head && now_us - a->asked_us < HEAD_ANSWER_US) return;
+    }
     uint8_t buffer[32];
     struct writer w = writer_init(buffer, sizeof buffer);
     request_write(
         &w, &(struct request){
                 .slot = c->index, .track = s->track, .number = number, .flags = REQUEST_HEAD});
-    cell->head_asked = true;
     if (!neighbour_ask(nb, s->track, number, 0, true, now_us + US_PER_S, now_us)) return;
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
         c->stats.messages_dropped++;
 }
 
+/* How long a cell waits for its head before that is asked for: what is usual for the heads' parent,
+ * which may be further from the source than the cell's. */
+static uint64_t head_patience_us(const struct stream *s, const struct neighbour *nb) {
+    const struct supply *heads = &s->supplies[SUPPLY_HEADS];
+    if (heads->parent == NULL || !heads->is_granted) return PENDING_WAIT_US;
+    int64_t behind_us =
+        (int64_t)(heads->delay_us + 4 * heads->delay_var_us) - nb->streams[s->track].lateness_us;
+    return PENDING_WAIT_US + (behind_us > 0 ? (uint64_t)behind_us : 0);
+}
+
+static void tick_pending(struct channel *c, struct neighbour *nb, struct pending_cell *cell,
+                         uint64_t now_us) {
+    struct stream *s = channel_stream(c, cell->track);
+    uint64_t waited_us = now_us - cell->came_us;
+    if (waited_us > PENDING_KEPT_US)
+        neighbour_drop_pending(nb, cell);
+    else if (s != NULL && !cell->head_asked && waited_us >= head_patience_us(s, nb))
+        ask_for_head(c, s, nb, cell, now_us);
+}
+
 void cells_tick(struct channel *c, uint64_t now_us) {
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
-        for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++) {
-            struct pending_cell *cell = &nb->pending[k];
-            if (cell->payload == NULL) continue;
-            struct stream *s = channel_stream(c, cell->track);
-            if (now_us - cell->came_us > 2 * US_PER_S)
-                neighbour_drop_pending(nb, cell);
-            else if (s != NULL && !cell->head_asked && now_us - cell->came_us >= PENDING_WAIT_US)
-                ask_for_head(c, s, nb, cell, now_us);
-        }
+        for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++)
+            if (nb->pending[k].payload != NULL) tick_pending(c, nb, &nb->pending[k], now_us);
     }
 }
 

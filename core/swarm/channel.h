@@ -102,8 +102,12 @@ void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now
 void supply_tick(struct channel *c, uint64_t now_us);
 void supply_flush(struct channel *c, uint64_t now_us); /* SUBSCRIBEs that are to be sent */
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us);
-/* A cell or head came from a parent: it is alive. */
-void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us);
+/* A cell or head came from a parent: it is alive. `delay_us` is how long after its head. */
+void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
+                    uint64_t now_us);
+/* How long after its head a cell of the substream may come before it counts as overdue: what is
+ * usual for the parent, and time for a repair of its own. */
+uint64_t supply_patience_us(const struct supply *supply);
 /* The first head of the stream was verified: fixes where we start. */
 void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h);
 

@@ -25,6 +25,7 @@ struct queued_event {
     bool new_broadcast;
     int err;
     uint64_t epoch;
+    uint64_t broadcast;
     int64_t clock_error_us;
     struct fragment *fragment;
     struct public_key peer;

@@ -150,7 +150,14 @@ void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m
     bool is_expired =
         utc_us > opened->expires_s * US_PER_S + (uint64_t)CLOCK_ERROR_MAX_US && utc_us != 0;
     if (is_expired) c->stats.refused_stale++;
-    if (is_expired || c->is_source) return;
+    if (is_expired) return;
+    if (c->is_source) {
+        if (opened->broadcast > c->manifest.broadcast)
+            node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_OUTBID,
+                                                      .channel = c->index,
+                                                      .broadcast = opened->broadcast});
+        return;
+    }
     if (c->has_manifest && manifest_compare(opened, &c->manifest) <= 0) {
         if (!knows_our_manifest(nb)) gossip_manifest(nb, now_us);
         return;

@@ -23,6 +23,12 @@ void neighbour_free(struct neighbour *nb) {
     free(nb);
 }
 
+void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) {
+    if (!ns->has_lateness) ns->lateness_us = (int64_t)lateness_us;
+    ns->has_lateness = true;
+    ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
+}
+
 uint32_t neighbour_id4(const struct neighbour *nb) {
     return load_u32(link_peer(nb->peer->link)->bytes);
 }
@@ -94,6 +100,7 @@ bool neighbour_ask(struct neighbour *nb, uint8_t track, uint32_t number, uint64_
     if (a == NULL) return false;
     a->cells |= cells;
     a->head = a->head || head;
+    a->asked_us = now_us;
     a->until_us = u64_max(a->until_us, until_us);
     return true;
 }

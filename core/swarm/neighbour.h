@@ -19,6 +19,7 @@ struct cell;
 #define ASKED_CELLS_MAX 32       /* chunks with cells asked for one by one, from one neighbour */
 #define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
 #define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once ... */
+#define LATENESS_WEIGHT 16       /* a sample counts a 16th in the smoothed lateness */
 #define REQUESTS_PER_S 1024      /* ... and a second */
 
 /* Cells that came before their head, unverified: neither played nor forwarded. */
@@ -38,6 +39,7 @@ struct asked_cells {
     uint32_t number;
     uint8_t track;
     bool head;
+    uint64_t asked_us;
     uint64_t until_us; /* 0: free */
 };
 
@@ -64,8 +66,9 @@ struct neighbour_stream {
     /* What it holds. */
     bool has_held;
     uint32_t newest;
-    uint64_t complete;   /* bit i: newest - i */
-    uint64_t newest_us;  /* when `newest` last grew */
+    uint64_t complete;  /* bit i: newest - i */
+    uint64_t newest_us; /* when `newest` last grew */
+    bool has_lateness;
     int64_t lateness_us; /* smoothed: its newest chunk's arrival against the earliest arrival */
     /* As our child. */
     uint32_t child_wanted, child_granted, child_excess;
@@ -111,6 +114,9 @@ struct peer {
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
     struct neighbour *by_slot[SLOTS_MAX];    /* by the peer's slot */
 };
+
+/* One more cell that came by subscription was so late, against the earliest arrival. */
+void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
 void neighbour_free(struct neighbour *nb);

@@ -87,6 +87,7 @@ enum node_event_type {
     NODE_EVENT_ANNOUNCE_ENTRY, /* (source) put `entry` */
     NODE_EVENT_PEER_UP,        /* a neighbour of the channel: worth remembering */
     NODE_EVENT_PEER_BANNED,    /* sent what it must not: `err` says what */
+    NODE_EVENT_OUTBID,         /* (source) a broadcast with a higher id is in the swarm */
     NODE_EVENT_CLOCK,          /* the local clock is minutes off the source's */
 };
 
@@ -102,6 +103,7 @@ struct node_event {
     struct endpoint endpoint;  /* PEER_UP */
     uint8_t role;              /* PEER_UP: enum peer_role */
     int err;                   /* PEER_BANNED */
+    uint64_t broadcast;        /* OUTBID */
     int64_t clock_error_us;    /* CLOCK: local minus the source's, at least */
 };
 

@@ -29,6 +29,7 @@ bool node_next_event(struct node *n, struct node_event *ret) {
     ret->fragment = e->fragment;
     ret->new_broadcast = e->new_broadcast;
     ret->epoch = e->epoch;
+    ret->broadcast = e->broadcast;
     ret->peer = e->peer;
     ret->endpoint = e->endpoint;
     ret->role = e->role;

@@ -7,7 +7,6 @@
 #include "core/swarm/engine.h"
 
 #define HEAD_WAIT_US (30 * US_PER_MS)
-#define PARENT_WAIT_US (60 * US_PER_MS) /* for the parent's own repair, and two round trips */
 #define ANSWER_WAIT_US (60 * US_PER_MS) /* for the answer, and two round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
@@ -70,8 +69,7 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
     for (; missing; missing &= missing - 1) {
         uint32_t index = (uint32_t)__builtin_ctzll(missing);
         const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
-        uint64_t wait_us = supply->parent == NULL ? 0 : PARENT_WAIT_US + 2 * rtt_of(supply->parent);
-        if (now_us - slot->head_us >= wait_us) due |= 1ull << index;
+        if (now_us - slot->head_us >= supply_patience_us(supply)) due |= 1ull << index;
     }
     return due;
 }

@@ -22,6 +22,9 @@ struct supply {
     uint64_t asked_us;      /* when the parent was asked */
     uint64_t next_asked_us;
     uint64_t arrived_us; /* newest arrival from the parent */
+    uint64_t delay_us;   /* of its cells behind their heads, smoothed; and how much that varies */
+    uint64_t delay_var_us;
+    bool has_delay;
     uint8_t ancestors_len;
     uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
 };

@@ -11,11 +11,15 @@
 #include "core/swarm/engine.h"
 
 #define PARENTS_TARGET 6
-#define ANSWER_WAIT_US (300 * US_PER_MS) /* for a GRANT, and three round trips where that is more  \
-                                          */
-#define LATE_US (100 * US_PER_MS)        /* of cells that others' heads announce */
-#define LATE_CHUNKS 3                    /* that lack cells of one substream */
-#define SILENT_US (250 * US_PER_MS)      /* a parent that sends nothing at all meanwhile */
+#define ANSWER_WAIT_US                                                                             \
+    (300 * US_PER_MS)             /* for a GRANT, and three round trips where that is more         \
+                                   */
+#define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
+#define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
+#define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
+#define PATIENCE_US (20 * US_PER_MS)
+#define LATE_CHUNKS 3               /* that lack cells of one substream */
+#define SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define REFUSED_PAUSE_US (1 * US_PER_S)
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define BALANCE_MOVES 2 /* of one stream in one period */
@@ -86,6 +90,13 @@ static uint64_t rtt_of(const struct neighbour *nb) {
     return stats.rtt_us;
 }
 
+/* Each parent costs acknowledgements and headers of its own: fewer and fuller ones are cheaper. */
+static bool is_parent(const struct channel *c, const struct neighbour *nb) {
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (nb->streams[t].asked || nb->streams[t].asked_heads) return true;
+    return false;
+}
+
 /* What taking a substream from `nb` costs, in microseconds of lateness: the less the better. */
 static int64_t cost_of(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
@@ -99,6 +110,7 @@ static int64_t cost_of(const struct channel *c, const struct stream *s, const st
         cost += 30 * (int64_t)US_PER_MS; /* the source's uplink is everyone's: spare it */
     }
     if (index != SUPPLY_HEADS) cost += 10 * (int64_t)US_PER_MS * load_of(nb, s);
+    if (!is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
 }
 
@@ -139,6 +151,8 @@ static void abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_
     supply->next = NULL;
     supply->is_granted = false;
     supply->ancestors_len = 0;
+    supply->has_delay = false;
+    supply->delay_us = supply->delay_var_us = 0;
     supply->asked_us = supply->arrived_us = now_us;
 }
 
@@ -164,24 +178,45 @@ void supply_set_start(struct stream *s, const struct neighbour *from, const stru
     s->play_next = start;
 }
 
-void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us) {
+void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
+                    uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
-    if (supply->parent == nb) supply->arrived_us = now_us;
+    if (supply->parent != nb) return;
+    supply->arrived_us = now_us;
+    if (!supply->has_delay) {
+        supply->has_delay = true;
+        supply->delay_us = delay_us;
+        supply->delay_var_us = delay_us / 2;
+        return;
+    }
+    /* RFC 6298's weights. */
+    uint64_t error_us =
+        delay_us > supply->delay_us ? delay_us - supply->delay_us : supply->delay_us - delay_us;
+    supply->delay_var_us = (3 * supply->delay_var_us + error_us) / 4;
+    supply->delay_us = (7 * supply->delay_us + delay_us) / 8;
 }
 
-/* Of the recent chunks: how many lack cells of each substream for longer than `late_us`. */
-static void count_late(const struct stream *s, uint64_t late_us, uint64_t now_us,
-                       uint8_t ret[SUBSTREAMS_MAX]) {
+uint64_t supply_patience_us(const struct supply *supply) {
+    if (supply->parent == NULL) return 0;
+    uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
+    return usual_us + PATIENCE_US + rtt_of(supply->parent) * 3 / 2;
+}
+
+/* Of the recent chunks: how many lack overdue cells of each substream. */
+static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
     memset(ret, 0, SUBSTREAMS_MAX);
     if (!s->window.has_newest || !s->has_start) return;
     uint32_t number = s->window.newest > 64 ? s->window.newest - 64 : 0;
     if (number < s->start) number = s->start;
     for (; number <= s->window.newest; number++) {
         const struct slot *slot = window_find(&s->window, number);
-        if (slot == NULL || slot->chunk == NULL || now_us - slot->head_us < late_us) continue;
+        if (slot == NULL || slot->chunk == NULL || now_us - slot->head_us < LATE_US) continue;
         uint32_t late = 0;
-        for (uint64_t missing = chunk_missing(slot->chunk); missing; missing &= missing - 1)
-            late |= 1u << stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
+        for (uint64_t missing = chunk_missing(slot->chunk); missing; missing &= missing - 1) {
+            unsigned index = stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
+            if (now_us - slot->head_us >= supply_patience_us(&s->supplies[index]))
+                late |= 1u << index;
+        }
         for (; late; late &= late - 1) ret[__builtin_ctz(late)]++;
     }
 }
@@ -300,6 +335,19 @@ static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64
     return false;
 }
 
+/* The heads come before anything can be verified: they are worth the earliest parent. */
+static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
+    struct supply *supply = &s->supplies[SUPPLY_HEADS];
+    if (supply->parent == NULL || supply->next != NULL || !supply->has_delay) return;
+    struct neighbour *nb = best_for(c, s, SUPPLY_HEADS, UINT32_MAX, now_us);
+    if (nb == NULL || !nb->has_hello || !nb->streams[s->track].has_lateness) return;
+    int64_t gain_us = (int64_t)supply->delay_us - cost_of(c, s, nb, SUPPLY_HEADS, now_us);
+    if (gain_us < HEADS_GAIN_US) return;
+    supply->next = nb;
+    supply->next_asked_us = now_us;
+    ask(s, nb, SUPPLY_HEADS, s->window.newest + 1);
+}
+
 static void balance(struct channel *c, struct stream *s, uint64_t now_us) {
     unsigned candidates = 0;
     for (size_t i = 0; i < c->neighbours_len; i++) {
@@ -314,6 +362,7 @@ static void balance(struct channel *c, struct stream *s, uint64_t now_us) {
     unsigned share = (s->substreams + parents - 1u) / parents;
     for (unsigned i = 0; i < BALANCE_MOVES; i++)
         if (!move_one(c, s, share, now_us)) break;
+    move_heads(c, s, now_us);
 }
 
 void supply_tick(struct channel *c, uint64_t now_us) {
@@ -330,7 +379,7 @@ void supply_tick(struct channel *c, uint64_t now_us) {
         if (!s->is_adopted) adopt_eager(c, s, now_us);
         if (s->has_end) continue;
         uint8_t late[SUBSTREAMS_MAX];
-        count_late(s, LATE_US, now_us, late);
+        count_late(s, now_us, late);
         for (unsigned index = 0; index < s->substreams; index++) check(c, s, index, late, now_us);
         check(c, s, SUPPLY_HEADS, late, now_us);
         if (balances) balance(c, s, now_us);
@@ -401,6 +450,8 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
         supply->parent = nb;
         supply->next = NULL;
         supply->ancestors_len = 0;
+        supply->has_delay = false;
+        supply->delay_us = supply->delay_var_us = 0;
         supply->arrived_us = now_us;
     } else if (supply->parent != nb) {
         return;

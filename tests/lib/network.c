@@ -14,6 +14,7 @@
 struct pipe {
     struct network_path path;
     uint64_t free_us; /* when what is queued will have left */
+    uint64_t last_us; /* when the newest arrives */
 };
 
 struct event {
@@ -178,7 +179,9 @@ static uint64_t pipe_pass(struct network *n, struct pipe *p, size_t len, uint64_
         return TIME_NEVER;
     }
     if (p->path.jitter_us > 0) at_us += rng_below(&n->rng, p->path.jitter_us + 1);
-    return at_us + p->path.delay_us;
+    at_us += p->path.delay_us;
+    if (p->path.is_ordered) at_us = u64_max(at_us, p->last_us);
+    return p->last_us = at_us;
 }
 
 static void deliver_at(struct network *n, uint64_t at_us, const struct endpoint *from, unsigned to,

@@ -22,7 +22,8 @@ struct network;
 
 struct network_path {
     uint64_t delay_us;
-    uint64_t jitter_us; /* up to this much more, uniform; may reorder */
+    uint64_t jitter_us; /* up to this much more, uniform */
+    bool is_ordered;    /* jitter holds up what comes behind instead of reordering it */
     double loss;        /* probability */
     uint64_t rate_bps;  /* of UDP payload; 0: no limit */
     uint64_t queue_us;  /* at that rate; what would wait longer is dropped */

@@ -73,7 +73,7 @@ static void shift(struct fragment *f, uint64_t ticks) {
         for (size_t k = 0; k < 8; k++) f->data[i + 8 + k] = (uint8_t)(v >> (56 - 8 * k));
         return;
     }
-    CHECK(!"a fragment without a tfdt");
+    CHECK(f == NULL); /* a fragment without a tfdt */
 }
 
 static void cut(struct maker *m) {
@@ -142,6 +142,13 @@ static void paint(AVFrame *f, unsigned at, unsigned shade) {
                    (size_t)f->width / 2);
 }
 
+/* Profile, constraints and level stand behind the version of the avcC (RFC 6381, 3.3). */
+static void name_codec(struct track *t) {
+    const uint8_t *avcc = memmem(t->init, t->init_len, "avcC", 4);
+    CHECK(avcc != NULL);
+    snprintf(t->codec, sizeof t->codec, "avc1.%02x%02x%02x", avcc[5], avcc[6], avcc[7]);
+}
+
 static void make_video(struct test_media *media, const struct test_media_config *c) {
     struct maker m = {
         .media = media, .track = (uint8_t)media->tracks_len++, .start_us = c->start_us};
@@ -168,8 +175,7 @@ static void make_video(struct test_media *media, const struct test_media_config 
                         .fps_num = (uint16_t)c->fps,
                         .fps_den = 1};
     open_muxer(&m);
-    snprintf(t->codec, sizeof t->codec, "avc1.%02x%02x%02x", e->profile & 0xff,
-             (e->profile & 0x200) ? 0x40 : 0, e->level);
+    name_codec(t);
     AVFrame *f = av_frame_alloc();
     f->format = e->pix_fmt;
     f->width = e->width;
