@@ -6,6 +6,8 @@
 
 #define TRACKS_MAX 8       /* the audio and a ladder of renditions; 3 bits in a cell's type */
 #define SLOTS_MAX 16       /* channels over one link; 4 bits in a cell's type */
+#define SUBSTREAM_HEADS 16 /* a track's heads, where substreams are counted */
+#define ANCESTRIES_MAX 17  /* in a GRANT: one for each substream and the heads */
 #define SUBSTREAMS_MAX 16  /* of one track */
 #define CHUNK_CELLS_MAX 64 /* so that a bitmap of a chunk's cells is one uint64_t */
 #define CELL_SIZE 1120     /* payload bytes: fits a sealed datagram of 1,200 bytes with an ACK */

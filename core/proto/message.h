@@ -48,7 +48,8 @@ enum bye_reason {
     F(endpoint, endpoint)                                                                          \
     F(u8, flags) /* enum peer_flag */
 
-/* From whom a parent has some substreams: itself and whoever is above it, 4 bytes of each id. */
+/* From whom a parent has some substreams: itself and whoever is above it, 4 bytes of each id. Bit
+ * SUBSTREAM_HEADS stands for the heads, which could run in a circle like any substream. */
 #define ANCESTRY_FIELDS(F)                                                                         \
     F(u32, substreams)                                                                             \
     F(list, ids, u32, ANCESTORS_MAX)
@@ -95,7 +96,7 @@ enum bye_reason {
     F(u32, substreams)                                                                             \
     F(u32, excess) /* of these, the ones that the child should take elsewhere when it can */       \
     F(u32, from)   /* first chunk that will come */                                                \
-    F(list, ancestry, ancestry, SUBSTREAMS_MAX)                                                    \
+    F(list, ancestry, ancestry, ANCESTRIES_MAX)                                                    \
     F(list, candidates, peer, PEERS_MAX) /* others to ask, where something was refused */
 
 #define REQUEST_FIELDS(F)                                                                          \

@@ -122,10 +122,10 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
 static void fill_ancestry(const struct node *n, const struct stream *s, uint32_t substreams,
                           struct grant *m) {
     uint32_t left = substreams;
-    while (left && m->ancestry_len < SUBSTREAMS_MAX) {
+    while (left && m->ancestry_len < ANCESTRIES_MAX) {
         const struct supply *first = &s->supplies[__builtin_ctz(left)];
         struct ancestry *a = &m->ancestry[m->ancestry_len++];
-        for (unsigned index = 0; index < s->substreams; index++) {
+        for (unsigned index = 0; index < SUPPLIES; index++) {
             const struct supply *other = &s->supplies[index];
             bool same = (left >> index & 1) && other->ancestors_len == first->ancestors_len &&
                         memcmp(other->ancestors, first->ancestors,
@@ -170,7 +170,8 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
         .excess = ns->child_excess & ns->child_granted,
         .from = ns->child_from,
     };
-    if (s != NULL) fill_ancestry(c->node, s, ns->child_granted, &m);
+    uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
+    if (s != NULL) fill_ancestry(c->node, s, given, &m);
     if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m);
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
@@ -320,7 +321,8 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
 
 void serve_ancestry_changed(struct channel *c, uint8_t track) {
     for (size_t i = 0; i < c->neighbours_len; i++)
-        if (c->neighbours[i]->streams[track].child_granted)
+        if (c->neighbours[i]->streams[track].child_granted ||
+            c->neighbours[i]->streams[track].child_heads)
             c->neighbours[i]->streams[track].child_changed = true;
 }
 

@@ -29,7 +29,7 @@ struct supply {
     uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
 };
 
-#define SUPPLY_HEADS SUBSTREAMS_MAX /* the heads are a substream of their own */
+#define SUPPLY_HEADS SUBSTREAM_HEADS
 #define SUPPLIES (SUBSTREAMS_MAX + 1)
 
 struct stream {

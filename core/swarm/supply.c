@@ -17,6 +17,7 @@
 #define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
 #define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
+#define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
 #define PATIENCE_US (20 * US_PER_MS)
 #define LATE_CHUNKS 3               /* that lack cells of one substream */
 #define SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
@@ -183,6 +184,7 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
     struct supply *supply = &s->supplies[index];
     if (supply->parent != nb) return;
     supply->arrived_us = now_us;
+    if (delay_us > DELAY_SAMPLE_MAX_US) return; /* what was owed after an outage is not usual */
     if (!supply->has_delay) {
         supply->has_delay = true;
         supply->delay_us = delay_us;
@@ -422,7 +424,7 @@ static bool take_ancestry(const struct channel *c, struct stream *s, const struc
     bool changed = false;
     bool loops = false;
     for (size_t i = 0; i < a->ids_len; i++) loops = loops || a->ids[i] == self;
-    for (unsigned index = 0; index < s->substreams; index++) {
+    for (unsigned index = 0; index < SUPPLIES; index++) {
         struct supply *supply = &s->supplies[index];
         if (!(a->substreams >> index & 1) || (supply->parent != nb && supply->next != nb)) continue;
         if (loops) *ret_loops |= 1u << index;
