@@ -78,17 +78,22 @@ static bool has_cells(const struct hostile_peer *p) {
 static uint64_t host_deadline(void *context) {
     const struct hostile_peer *p = context;
     uint64_t deadline_us = links_deadline(p->links);
-    return has_cells(p) ? u64_min(deadline_us, link_cell_time(p->link)) : deadline_us;
+    if (!has_cells(p)) return deadline_us;
+    return u64_min(deadline_us, u64_max(link_cell_time(p->link), p->cells_retry_us));
 }
 
 static size_t host_transmit(void *context, struct datagram *ret, uint64_t now_us) {
     struct hostile_peer *p = context;
     size_t len = links_transmit(p->links, ret, now_us);
     if (len > 0) return len;
-    if (!has_cells(p) || link_cell_time(p->link) > now_us) return 0;
+    if (!has_cells(p) || link_cell_time(p->link) > now_us || p->cells_retry_us > now_us) return 0;
     if (link_begin(p->link, ret, now_us)) return 0;
     const struct hostile_cell *c = &p->cells[p->cells_sent];
-    if (link_room(p->link) >= c->len) {
+    if (c->len > LINK_DATAGRAM_SIZE - LINK_OVERHEAD) {
+        p->cells_sent++; /* no datagram carries it */
+    } else if (link_room(p->link) < c->len) {
+        p->cells_retry_us = now_us + US_PER_MS;
+    } else {
         int err = link_add_cell(p->link, c->data, CELL_HEADER_BYTES, c->data + CELL_HEADER_BYTES,
                                 c->len - CELL_HEADER_BYTES, 0);
         assert(err == 0);

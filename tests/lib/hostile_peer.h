@@ -42,6 +42,7 @@ struct hostile_peer {
     struct hostile_kept *kept;
     size_t cells_len, cells_sent, cells_max; /* a queue of cells to send */
     struct hostile_cell *cells;
+    uint64_t cells_retry_us; /* one did not fit beside what else was due */
     /* Called for each message (not cell) that comes; may send. */
     void (*react)(struct hostile_peer *p, const uint8_t *data, size_t len);
     void *context;  /* for react */
