@@ -448,7 +448,7 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
             cancel_next(s, index, now_us);
             return;
         }
-        unask(s, supply->parent, index, now_us);
+        if (supply->parent != NULL) unask(s, supply->parent, index, now_us);
         supply->parent = nb;
         supply->next = NULL;
         supply->ancestors_len = 0;

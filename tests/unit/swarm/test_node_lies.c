@@ -217,3 +217,44 @@ Test(node_lies, a_parent_below_its_child_is_left_at_once) {
     stage_run(&stage, 3 * US_PER_S);
     cr_assert_geq(viewer->played[0].last, source.number - 6);
 }
+
+/* Grants only what it is told to, when it is told to. */
+static struct subscribe asked;
+
+static void remembers(struct hostile_peer *p, const uint8_t *data, size_t len) {
+    struct subscribe m;
+    (void)p;
+    if (subscribe_read(data, len, &m) == 0 && m.track == 0) asked = m;
+}
+
+static bool is_asked(void *context) {
+    (void)context;
+    return asked.substreams != 0;
+}
+
+Test(node_lies, a_grant_of_the_next_parent_may_come_when_the_first_one_is_gone) {
+    viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(viewer, source.actor);
+    stage_run(&stage, US_PER_S);
+    liar = stage_hostile(&stage, 2);
+    liar->react = remembers;
+    hostile_meet(liar, viewer, &source.broadcast);
+    stage_run(&stage, 100 * US_PER_MS);
+    claim_everything(NULL);
+    memset(&asked, 0, sizeof asked);
+    /* A move from the source to the liar begins ... */
+    cr_assert(network_run(stage.network, stage_now(&stage) + 3 * US_PER_S, is_asked, NULL));
+    /* ... the source goes before it is granted. */
+    source_stop(&source);
+    node_leave(source.actor->node, stage_now(&stage));
+    network_wake(stage.network, 0);
+    stage_run(&stage, 3 * DELAY_US);
+    cr_assert_eq(actor_stats(viewer).neighbours, 1);
+    (void)hostile_send_grant(liar, &(struct grant){.track = 0,
+                                                   .generation = asked.generation,
+                                                   .revision = 1,
+                                                   .flags = asked.flags & SUBSCRIBE_HEADS,
+                                                   .substreams = asked.substreams});
+    stage_run(&stage, 3 * DELAY_US);
+    cr_assert_eq(actor_stats(viewer).parents, 1);
+}
