@@ -381,6 +381,17 @@ static struct actor *set_up_absurd_source(void) {
     return child;
 }
 
+Test(node_floods, absurd_numbers_from_the_source_itself_do_not_hold_a_viewer_up, .timeout = 60) {
+    struct actor *child = set_up_absurd_source();
+    const uint32_t numbers[] = {
+        5, 6, 1000, 100000, 1u << 31, UINT32_MAX - 1, UINT32_MAX, UINT32_MAX - 2, 3};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) publish(numbers[i], CELL_SIZE, 100);
+    stage_run(&stage, 3 * US_PER_S);
+    cr_assert_geq(viewer->played[0].fragments, 2);
+    cr_assert_geq(child->played[0].fragments, 2);
+    cr_assert_eq(viewer->bans + child->bans, 0);
+}
+
 Test(node_floods, cells_that_no_datagram_carries_do_not_hold_a_node_up) {
     struct actor *child = set_up_absurd_source();
     publish(5, CELL_SIZE, 100);
