@@ -17,6 +17,7 @@
 #define SHORT_US (150 * US_PER_MS)        /* fresh cells that wait longer */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (1500 * US_PER_MS)
+#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 
 static double bucket_size(const struct uplink *u) {
@@ -114,8 +115,9 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
     if (class != SEND_BACKLOG && now_us - item->queued_us > SEND_LATE_US) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
-    if (item->index != SEND_HEAD && !(slot->chunk->have >> item->index & 1)) return NULL;
-    return slot->chunk;
+    if (item->index == SEND_HEAD) return slot->chunk;
+    if (!(slot->chunk->have >> item->index & 1)) return NULL;
+    return head_cell_len(&slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
 }
 
 static bool put_head(struct neighbour *nb, const struct chunk *chunk, uint64_t now_us) {

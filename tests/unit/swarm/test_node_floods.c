@@ -401,3 +401,20 @@ Test(node_floods, cells_that_no_datagram_carries_do_not_hold_a_node_up) {
     cr_assert_geq(viewer->played[0].fragments, 1);
     cr_assert_geq(child->played[0].fragments, 1);
 }
+
+Test(node_floods, a_chunk_of_larger_cells_is_left_out_and_what_follows_is_sent) {
+    source_stop(&source);
+    uint32_t number = source.broadcast.publisher.next[0];
+    const uint16_t sizes[] = {CELL_SIZE_MAX, 1168, CELL_SIZE};
+    for (uint32_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct chunk *c = absurd(number + i, sizes[i], 3u * sizes[i]);
+        cr_assert_eq(node_publish(source.actor->node, 0, c, stage_now(&stage)), 0);
+        chunk_unref(c);
+    }
+    network_wake(stage.network, 0);
+    stage_run(&stage, 200 * US_PER_MS);
+    const struct slot *last =
+        window_find(&viewer->node->channels[0]->streams[0].window, number + 2);
+    cr_assert_not_null(last);
+    cr_assert(chunk_is_complete(last->chunk));
+}
