@@ -418,3 +418,18 @@ Test(node_floods, a_chunk_of_larger_cells_is_left_out_and_what_follows_is_sent) 
     cr_assert_not_null(last);
     cr_assert(chunk_is_complete(last->chunk));
 }
+
+Test(node_floods, the_largest_fragment_of_a_private_channel_is_played) {
+    stage_kill(&stage, viewer);
+    source_stop(&source);
+    stage_kill(&stage, source.actor);
+    other.video_len = FRAGMENT_SIZE_MAX / 4; /* random access points are four times that */
+    other.keyint = 1;
+    source_start(&other, &stage, 10, 8, true);
+    viewer = stage_node(&stage, 11, &other.broadcast, NULL);
+    source_stop(&other);
+    stage_introduce(viewer, other.actor);
+    stage_run(&stage, 8 * US_PER_S);
+    cr_assert_eq(viewer->played[0].fragments, 1);
+    cr_assert_eq(viewer->played[0].wrong, 0);
+}
