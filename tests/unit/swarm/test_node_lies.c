@@ -81,6 +81,28 @@ Test(node_lies, a_parent_that_grants_everything_and_sends_nothing_is_left) {
     cr_assert_eq(viewer->played[0].wrong, 0);
 }
 
+static void repeat_old_head(void *context) {
+    hostile_send_chunk_head(liar, source.chunks[0][0]);
+    hostile_send_chunk_head(liar, source.chunks[1][0]);
+    claim(source.number);
+    network_at(stage.network, stage_now(&stage) + LIE_PERIOD_US, repeat_old_head, context);
+}
+
+Test(node_lies, a_parent_that_repeats_an_old_head_is_left) {
+    viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    meet_liar();
+    stage_run(&stage, 200 * US_PER_MS);
+    for (unsigned t = 0; t < 2; t++) hostile_send_chunk(liar, source.chunks[t][0]);
+    repeat_old_head(NULL);
+    stage_run(&stage, 500 * US_PER_MS);
+    cr_assert_eq(viewer->played[0].fragments, 1);
+    stage_introduce(viewer, source.actor);
+    stage_run(&stage, 6 * US_PER_S);
+    cr_assert_geq(viewer->played[0].last, source.number - 15, "%u of %u", viewer->played[0].last,
+                  source.number);
+    cr_assert_eq(viewer->bans, 0);
+}
+
 static void always_gap(struct hostile_peer *p, const uint8_t *data, size_t len) {
     hostile_grants_all(p, data, len);
     struct request m;
