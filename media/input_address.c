@@ -88,6 +88,21 @@ static int parse_path(struct input_address *a, const char *input, const struct s
     return a->fd < 0 ? system_error(errno, ret_why) : 0;
 }
 
+/* libavformat takes "listen" from the address for TCP and SRT; for RTMP and HTTP it is an option
+ * that only a program can set. Cuts it off there, so that one way of writing serves all. */
+static void cut_listen(struct input_address *a) {
+    if (strncmp(a->url, "rtmp:", 5) != 0 && strncmp(a->url, "http:", 5) != 0) return;
+    static const char *const ends[] = {"?listen", "?listen=1", "&listen", "&listen=1"};
+    size_t len = strlen(a->url);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        size_t end = strlen(ends[i]);
+        if (len < end || strcmp(a->url + len - end, ends[i]) != 0) continue;
+        a->url[len - end] = '\0';
+        a->listen_option = true;
+        return;
+    }
+}
+
 static int parse_url(struct input_address *a, const char *input, const char **ret_why) {
     if (strchr(input, ':') == NULL) return system_error(ENOENT, ret_why);
     if (avio_find_protocol_name(input) == NULL) {
@@ -101,7 +116,9 @@ static int parse_url(struct input_address *a, const char *input, const char **re
     }
     a->kind = INPUT_URL;
     a->listens = strstr(input, "listen") != NULL; /* ?listen, listen=1, mode=listener */
-    return set_url(a, "", input, ret_why);
+    int err = set_url(a, "", input, ret_why);
+    if (!err) cut_listen(a);
+    return err;
 }
 
 int input_address_parse(const char *input, const char *format, struct input_address *ret,

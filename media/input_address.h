@@ -24,6 +24,7 @@ struct input_address {
     int fd;                             /* INPUT_DESCRIPTOR, else -1; for the caller to close */
     bool fd_owned;                      /* whether it is to be closed */
     bool listens;                       /* an address that waits for a caller */
+    bool listen_option;                 /* and is told so by the option "listen" */
 };
 
 /* `format` may be NULL. Returns 0, or an error with `ret_why` set to a static text: ERR_ARGUMENT,

@@ -28,8 +28,9 @@ struct libav_input {
     struct timeline timeline;
     struct read_ahead ahead;
     bool loop;
-    bool drained;    /* the decoders were told that the input is at its end */
-    uint64_t frames; /* since the input's start, or the loop's */
+    uint64_t probe_us; /* how long it took to find out what is inside */
+    bool drained;      /* the decoders were told that the input is at its end */
+    uint64_t frames;   /* since the input's start, or the loop's */
     unsigned fruitless;
 };
 
@@ -73,9 +74,14 @@ static int open_format(struct input *in, struct libav_input *l) {
     if (a->kind == INPUT_URL && !a->listens)
         interrupt_set_deadline(in->interrupt, clock_monotonic_us() + SOURCE_OPEN_US);
 
+    AVDictionary *options = NULL;
+    if (a->listen_option) av_dict_set(&options, "listen", "1", 0);
     libav_log_clear();
-    int err = avformat_open_input(&l->format, a->url, a->format, NULL); /* frees it on failure */
+    int err = avformat_open_input(&l->format, a->url, a->format, &options); /* or frees it */
+    av_dict_free(&options);
+    uint64_t opened_us = clock_monotonic_us();
     if (err >= 0) err = avformat_find_stream_info(l->format, NULL);
+    l->probe_us = clock_monotonic_us() - opened_us;
     if (err < 0 || interrupt_is_due(in->interrupt)) return fail_libav(in, err);
     interrupt_set_deadline(in->interrupt, TIME_NEVER);
     return 0;
@@ -114,6 +120,15 @@ static int open_decoders(struct input *in, struct libav_input *l) {
     return 0;
 }
 
+/* Where the timeline begins. What a device gave while it was probed is gone, so there it is the
+ * first frame. What a live sender gave then is old, and would come in one burst: it is left out. */
+static void start_timeline(struct libav_input *l) {
+    int64_t start_us = l->format->start_time;
+    if (start_us == AV_NOPTS_VALUE || l->address.kind == INPUT_DEVICE) return;
+    if (is_live(l)) start_us += (int64_t)l->probe_us;
+    timeline_start(&l->timeline, start_us);
+}
+
 static int libav_open(struct input *in, const struct source_config *config) {
     struct libav_input *l = in->state = calloc(1, sizeof *l);
     if (l == NULL) return input_fail(in, ERR_MEMORY, ": out of memory");
@@ -130,9 +145,7 @@ static int libav_open(struct input *in, const struct source_config *config) {
     if (!err) err = open_decoders(in, l);
     if (err) return err;
     in->paced = config->pace && !is_live(l);
-    /* What a device gave while it was probed is gone: its first frame is the start. */
-    if (l->format->start_time != AV_NOPTS_VALUE && l->address.kind != INPUT_DEVICE)
-        timeline_start(&l->timeline, l->format->start_time);
+    start_timeline(l);
     if (decoder_is_open(&l->decoders[VIDEO]))
         decoder_describe_video(&l->decoders[VIDEO], &in->video);
     if (decoder_is_open(&l->decoders[AUDIO]))
@@ -161,6 +174,12 @@ static struct decoder *decoder_of(struct libav_input *l, int stream_index) {
     return NULL;
 }
 
+/* RTMP and SRT have no other end than that: the one who called us has gone. */
+static bool hung_up(const struct libav_input *l, int err) {
+    return l->address.listens && l->frames > 0 &&
+           (err == AVERROR(EIO) || err == AVERROR(ECONNRESET) || err == AVERROR(EPIPE));
+}
+
 /* One packet of the container. Returns 0, ERR_END, ERR_STATE or another error. */
 static int read_packet(struct input *in, struct libav_input *l, AVPacket *packet) {
     for (;;) {
@@ -180,9 +199,8 @@ static int read_packet(struct input *in, struct libav_input *l, AVPacket *packet
         }
         /* A demuxer may take a connection that broke for its end. */
         const AVIOContext *pb = l->format->pb;
-        if (err == AVERROR_EOF && pb != NULL && pb->error < 0 && pb->error != AVERROR_EOF)
-            return fail_libav(in, pb->error);
-        return err == AVERROR_EOF ? ERR_END : fail_libav(in, err);
+        if (err == AVERROR_EOF && pb != NULL && pb->error < 0) err = pb->error;
+        return err == AVERROR_EOF || hung_up(l, err) ? ERR_END : fail_libav(in, err);
     }
 }
 

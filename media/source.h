@@ -32,7 +32,8 @@
 struct source_config {
     /* A file, an address that libavformat knows, "-" for standard input, "test:" for the test
      * pattern, or a capture device as "v4l2:/dev/video0", "x11grab::0.0", "alsa:default". An
-     * address that says "listen" waits for its caller as long as it takes. */
+     * address that says "listen" waits for its caller as long as it takes:
+     * "rtmp://0.0.0.0:1935/live/key?listen", "srt://:9000?mode=listener", "tcp://:9000?listen". */
     const char *input;
     const char *format; /* libavformat's name of the input's format or device; NULL: found out */
     /* Files, pipes and the test pattern in real time. Devices and live addresses pace themselves,

@@ -91,6 +91,7 @@ static void dial_answered(struct link *l, uint32_t remote_index, const struct da
     for (unsigned i = 0; i < l->dial.refs_len; i++) outbox_acked(&l->outbox, l->dial.refs[i]);
     if (l->state == LINK_UNPROVEN) inbox_release(&l->inbox); /* another sender's ids */
     recovery_reset(l, now_us);
+    if (l->state == LINK_CLOSED) return; /* by its owner, told of what is lost */
     link_start_session(l, &l->dial.noise, remote_index, now_us);
     rtt_add(&l->rtt, round_trip_us, 0, now_us);
     l->is_initiator = true;

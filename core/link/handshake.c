@@ -134,6 +134,7 @@ static void take_opened(struct links *ls, struct opened *o, uint64_t now_us) {
         return;
     }
     adopt(l, o, now_us);
+    if (l->state == LINK_CLOSED) return; /* by its owner, told of what is lost */
     ls->stats.handshakes_in++;
     link_tell_opened(l, now_us);
     receive_frames(l, &o->frames, &o->d->peer, now_us);

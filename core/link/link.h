@@ -51,8 +51,9 @@ enum link_end {
 /* What the links tell their owner, from inside links_receive and links_expire. The owner may send,
  * dial and close from there; a link that is closed stays readable until the outer call returns. */
 struct link_handler {
-    /* A dialled link is up, or a stranger's first message was taken (state LINK_UNPROVEN). Before
-     * any message of it. */
+    /* A dialled link is up, or a peer's first message was taken (state LINK_UNPROVEN): on a new
+     * link, beside the one that stands with that peer until this is proven, or on the one that we
+     * dial it with. Before any message of it, and once for each link. */
     void (*opened)(void *owner, struct link *link, uint64_t now_us);
     /* One whole message, reliable or not; borrowed bytes, at least one. */
     void (*message)(void *owner, struct link *link, const uint8_t *data, size_t len,
@@ -101,11 +102,12 @@ size_t links_count(const struct links *ls, enum link_state state);
 void link_close(struct link *l, uint64_t now_us);
 
 /* Reliable, delivered once, in no order. `len` from 1 to LINK_MESSAGE_MAX, the first byte below
- * 0x80. Returns 0, ERR_RANGE, ERR_FULL (LINK_MESSAGES_MAX wait already: the peer does not
- * acknowledge), ERR_STATE. */
+ * 0x80. Returns 0, ERR_RANGE, ERR_FULL (LINK_MESSAGES_MAX or 256 KiB wait already: the peer does
+ * not acknowledge), ERR_STATE, ERR_MEMORY. */
 MUST_CHECK int link_send_message(struct link *l, const void *data, size_t len, uint64_t now_us);
-/* Sent once, with the next datagram or within 25 ms; `len` at most 1,170. A token other than 0 is
- * reported if it is lost. Returns 0, ERR_RANGE, ERR_FULL or ERR_STATE. */
+/* Sent once, with the next datagram, or by itself: at once with a token, within 25 ms without one
+ * (a state that the next replaces). `len` at most 1,170. A token other than 0 is reported if lost.
+ * Returns 0, ERR_RANGE, ERR_FULL or ERR_STATE. */
 MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
                                     uint64_t now_us);
 

@@ -8,10 +8,12 @@
 #define LINK_INTERNAL_H
 
 #include "core/link/guard.h"
+#include "core/link/handshake.h"
 #include "core/link/inbox.h"
 #include "core/link/link.h"
 #include "core/link/outbox.h"
 #include "core/link/pace.h"
+#include "core/link/path.h"
 #include "core/link/ready.h"
 #include "core/link/received.h"
 #include "core/link/rtt.h"
@@ -19,61 +21,12 @@
 #include "core/link/session.h"
 #include "core/link/unreliable.h"
 
-#define LINKS_HALF_OPEN_MAX 64               /* links in LINK_UNPROVEN */
-#define LINK_HALF_OPEN_US (5 * US_PER_S)     /* and for how long */
-#define LINK_DIAL_RETRY_US (250 * US_PER_MS) /* doubling */
-#define LINK_DIAL_US (3 * US_PER_S)
-#define LINK_CROSSED_US US_PER_S /* a first message this late may have crossed our own */
 #define LINK_PING_US (1500 * US_PER_MS)
 #define LINK_SILENCE_MIN_US (LINK_IDLE_US - LINK_PING_US) /* from the first unanswered question */
 #define LINK_AMPLIFICATION 3
-#define LINK_HANDSHAKE_REFS_MAX 32
 #define LINK_CELL_RESERVE 32 /* sent records that cells leave to messages */
-#define PATH_TRIES_MAX 4
-#define PATH_RETRY_US (250 * US_PER_MS)
 #define ASKS_MAX 32
 #define ASK_US (5 * US_PER_S)
-
-/* Our own handshake. */
-struct dial {
-    bool is_active, has_noise, has_heard, has_cookie;
-    unsigned attempts;
-    uint64_t next_us, end_us, sent_us, cookie_us;
-    struct endpoint to, heard; /* heard: whence the peer's own first message came */
-    struct noise noise;
-    uint8_t mac1[PACKET_MAC_BYTES]; /* of the last first message */
-    uint8_t cookie[COOKIE_BYTES];
-    outbox_ref refs[LINK_HANDSHAKE_REFS_MAX]; /* what it carried */
-    unsigned refs_len;
-};
-
-/* The answer to the peer's. */
-struct answer {
-    bool is_due;
-    uint32_t remote_index;
-    uint64_t sent_us, expires_us;
-    uint64_t bytes_in, bytes_out; /* from and to the address, while it is not proven */
-    struct noise noise;
-    uint8_t mac1[PACKET_MAC_BYTES];
-    outbox_ref refs[LINK_HANDSHAKE_REFS_MAX];
-    unsigned refs_len;
-};
-
-/* An address that the peer seems to have moved to. */
-struct path {
-    bool is_active;
-    struct endpoint to;
-    uint8_t challenge[FRAME_PATH_BYTES];
-    unsigned tries;
-    uint64_t next_us;
-    uint64_t bytes_in, bytes_out;
-};
-
-struct path_answer {
-    bool is_due;
-    struct endpoint to;
-    uint8_t challenge[FRAME_PATH_BYTES];
-};
 
 /* The datagram between link_begin and link_finish. */
 struct build {
@@ -170,16 +123,6 @@ void link_come_up(struct link *l, uint64_t now_us);
 uint64_t link_deadline(const struct link *l);
 void link_expire(struct link *l, uint64_t now_us);
 
-/* handshake.c and dial.c */
-void prologue_write(struct writer *w, const struct public_key *responder, const uint8_t *header);
-void handshake_take_init(struct links *ls, const struct datagram *d, uint64_t now_us);
-size_t handshake_write_response(struct link *l, struct datagram *ret, uint64_t now_us);
-void dial_start(struct link *l, const struct endpoint *to, uint64_t first_us);
-size_t dial_write_init(struct link *l, struct datagram *ret, uint64_t now_us);
-void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now_us);
-void dial_take_cookie(struct links *ls, const struct datagram *d, uint64_t now_us);
-void dial_take_version(struct links *ls, const struct datagram *d, uint64_t now_us);
-
 /* stranger.c */
 void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);
 void stranger_send_cookie(struct links *ls, const struct datagram *d, uint64_t now_us);
@@ -199,13 +142,6 @@ void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_u
 void recovery_reset(struct link *l, uint64_t now_us);
 uint64_t recovery_deadline(const struct link *l);
 void recovery_expire(struct link *l, uint64_t now_us);
-
-/* path.c */
-void path_heard(struct link *l, const struct endpoint *from, size_t bytes, bool is_newest,
-                uint64_t now_us);
-void path_take_response(struct link *l, const uint8_t data[FRAME_PATH_BYTES], uint64_t now_us);
-uint64_t path_deadline(const struct link *l);
-size_t path_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
 
 /* transmit.c */
 uint64_t transmit_deadline(const struct link *l);

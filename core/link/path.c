@@ -1,5 +1,3 @@
-/* The peer's address: a link moves to a new one only when the peer has answered from there
- * (RFC 9000, 8.2 and 9.3). Until then at most three times what came from there goes there. */
 #include "core/crypto/hash.h"
 #include "core/link/link_internal.h"
 

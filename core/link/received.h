@@ -11,8 +11,9 @@
 #define RECEIVED_RUNS_MAX 16
 #define RECEIVED_ELICITING_MAX 8
 #define RECEIVED_DELAY_US (25 * US_PER_MS)
-#define RECEIVED_LATE_US (3 * US_PER_MS) /* for one that fills a gap: before it is taken for lost  \
-                                          */
+#define RECEIVED_LATE_US                                                                           \
+    (3 * US_PER_MS) /* for one that fills a gap: before it is taken for lost                       \
+                     */
 
 struct received {
     struct {

@@ -32,7 +32,7 @@ uint64_t rtt_least(const struct rtt *r, uint64_t now_us) {
 uint64_t rtt_loss_delay(const struct rtt *r) {
     uint64_t rtt_us = u64_max(r->smoothed_us, r->latest_us);
     if (rtt_us == 0) rtt_us = RTT_INITIAL_US;
-    return rtt_us + u64_max(rtt_us / 8, RTT_LATE_US);
+    return rtt_us + u64_max(rtt_us / 8, RECEIVED_LATE_US + 4 * r->variation_us);
 }
 
 uint64_t rtt_probe_delay(const struct rtt *r, unsigned count) {

@@ -6,7 +6,6 @@
 
 #define RTT_INITIAL_US (100 * US_PER_MS) /* until the handshake has measured one */
 #define RTT_GRANULARITY_US US_PER_MS
-#define RTT_LATE_US (5 * US_PER_MS) /* a late datagram is acknowledged within RECEIVED_LATE_US */
 #define RTT_PROBE_MAX_US (500 * US_PER_MS) /* so that an outage's end is noticed soon */
 
 struct rtt {
@@ -21,8 +20,8 @@ void rtt_init(struct rtt *r, uint64_t now_us);
 void rtt_add(struct rtt *r, uint64_t sample_us, uint64_t delay_us, uint64_t now_us);
 /* Over the last ten seconds; RTT_INITIAL_US where there is no sample. */
 uint64_t rtt_least(const struct rtt *r, uint64_t now_us);
-/* How long after its sending, a later one being acknowledged, a datagram is lost (RFC 9002, 6.1.2).
- */
+/* How long after its sending, a later one being acknowledged, a datagram is lost: RFC 9002, 6.1.2,
+ * but never sooner than one that was only late would be acknowledged. */
 uint64_t rtt_loss_delay(const struct rtt *r);
 /* When to probe after `count` probes without an answer (RFC 9002, 6.2.1). */
 uint64_t rtt_probe_delay(const struct rtt *r, unsigned count);

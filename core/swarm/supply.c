@@ -18,6 +18,7 @@
 #define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
+#define USUAL_MAX_US (250 * US_PER_MS) /* leaves time for three requests within a second */
 #define PATIENCE_US (20 * US_PER_MS)
 #define LATE_CHUNKS 3               /* that lack cells of one substream */
 #define SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
@@ -201,7 +202,7 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
 uint64_t supply_patience_us(const struct supply *supply) {
     if (supply->parent == NULL) return 0;
     uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
-    return usual_us + PATIENCE_US + rtt_of(supply->parent) * 3 / 2;
+    return u64_min(usual_us, USUAL_MAX_US) + PATIENCE_US + rtt_of(supply->parent) * 3 / 2;
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */

@@ -165,3 +165,26 @@ const char *take_refusal(const struct source_config *config, int err) {
     cr_assert_null(strchr(why, '\n'), "one line: %s", why);
     return why;
 }
+
+uint64_t take_contiguous(const struct take *t, uint8_t track, uint64_t start_us) {
+    uint64_t next_us = start_us;
+    for (size_t i = 0; i < t->len; i++) {
+        const struct fragment *f = t->fragments[i];
+        if (f->track != track) continue;
+        cr_assert_leq(llabs((long long)(f->pts_us - next_us)), 1, "track %u: %llu after %llu",
+                      track, (unsigned long long)f->pts_us, (unsigned long long)next_us);
+        cr_assert_not(f->discontinuity);
+        next_us = f->pts_us + f->duration_us;
+    }
+    return next_us;
+}
+
+unsigned take_decode(const char *path) {
+    char text[512];
+    take_run(text, sizeof text, "ffmpeg -nostdin -v error -xerror -i %s -f null - 2>&1", path);
+    cr_assert_str_empty(text, "%s", text);
+    take_run(text, sizeof text,
+             "ffprobe -v error -count_frames -show_entries stream=nb_read_frames -of csv=p=0 %s",
+             path);
+    return (unsigned)atoi(text);
+}

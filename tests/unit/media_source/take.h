@@ -15,6 +15,12 @@ const char *take_make(const char *name, const char *arguments);
 /* What a command writes, cut at `size`; fails the test where its status is not 0. */
 void take_run(char *ret, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Three seconds, for take_make. */
+#define TAKE_PICTURE "-f lavfi -i testsrc2=s=320x180:r=25:d=3 "
+#define TAKE_SOUND "-f lavfi -i sine=f=440:r=44100:d=3 "
+#define TAKE_ENCODE "-c:v libx264 -preset ultrafast -g 25 -c:a aac "
+#define TAKE_BOTH TAKE_PICTURE TAKE_SOUND TAKE_ENCODE
+
 struct take {
     struct track tracks[SOURCE_TRACKS_MAX];
     size_t tracks_len;
@@ -41,6 +47,11 @@ uint8_t take_track(const struct take *t, enum track_kind kind);
 const char *take_write(const struct take *t, uint8_t track, const char *name);
 /* What is in the mdat boxes of a track. */
 uint64_t take_payload(const struct take *t, uint8_t track);
+/* Fails the test where the track's fragments do not follow each other from `start_us` on without a
+ * hole. Returns where they end. */
+uint64_t take_contiguous(const struct take *t, uint8_t track, uint64_t start_us);
+/* The number of frames in a file; fails the test where one does not decode. */
+unsigned take_decode(const char *path);
 /* Waits for the source to be readable; fails the test after the deadline. */
 void take_wait(struct source *s);
 /* One line of a refused source. */
