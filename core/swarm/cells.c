@@ -122,7 +122,6 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
         s->end = h->number;
     }
     note_offset(c, h, now_us);
-    c->ended = false;
     node_trim_memory(c->node);
     return window_find(&s->window, h->number);
 }

@@ -349,3 +349,26 @@ Test(node_pollution, an_expired_manifest_is_not_taken) {
     cr_assert_eq(actor_stats(viewer).refused_stale, 1);
     cr_assert_eq(viewer->bans, 0);
 }
+
+Test(node_pollution, an_old_head_does_not_bring_an_ended_broadcast_back) {
+    source_start(&source, &stage, 0, 7, false);
+    stage_run(&stage, US_PER_S);
+    viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    hostile = stage_hostile(&stage, 2);
+    hostile->react = hostile_grants_all;
+    hostile_meet(hostile, viewer, &source.broadcast);
+    stage_run(&stage, 100 * US_PER_MS);
+    stage_introduce(viewer, source.actor);
+    stage_run(&stage, US_PER_S);
+    source_end(&source);
+    stage_run(&stage, 500 * US_PER_MS);
+    cr_assert(actor_stats(viewer).ended);
+    /* From before the viewer came: it has not got these heads. */
+    size_t before = viewer->node->channels[0]->streams[0].window.bytes;
+    hostile_send_chunk_head(hostile, source.chunks[0][0]);
+    stage_run(&stage, 100 * US_PER_MS);
+    cr_assert_gt(viewer->node->channels[0]->streams[0].window.bytes, before);
+    cr_assert(actor_stats(viewer).ended);
+    cr_assert_not(actor_stats(viewer).on_air);
+    cr_assert_eq(viewer->ends, 1);
+}
