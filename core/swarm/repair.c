@@ -6,6 +6,7 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
+#define BACKLOG_WAIT_US (500 * US_PER_MS) /* a second of 3 Mb/s over 6 Mb/s */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define ANSWER_WAIT_US (60 * US_PER_MS) /* for the answer, and two round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
@@ -69,7 +70,11 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
     for (; missing; missing &= missing - 1) {
         uint32_t index = (uint32_t)__builtin_ctzll(missing);
         const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
-        if (now_us - slot->head_us >= supply_patience_us(supply)) due |= 1ull << index;
+        uint64_t patience_us = supply_patience_us(supply);
+        /* A parent that was asked after the head came owes it since then. */
+        uint64_t since_us =
+            supply->parent == NULL ? slot->head_us : u64_max(slot->head_us, supply->asked_us);
+        if (now_us - since_us >= patience_us) due |= 1ull << index;
     }
     return due;
 }
@@ -99,6 +104,8 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
 
 static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) {
     if (!s->has_start || !s->window.has_newest) return;
+    if (now_us - s->start_us < BACKLOG_WAIT_US)
+        return; /* the first parent's backlog is on its way */
     uint32_t first = stream_first_hole(s);
     if (s->has_play && s->play_next > first) first = s->play_next;
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
