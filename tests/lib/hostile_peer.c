@@ -170,6 +170,7 @@ MESSAGE_LIST(X)
 #undef X
 
 void hostile_join(struct hostile_peer *p, const struct broadcast *b) {
+    if (p->link == NULL) return;
     hostile_send_hello(p, &(struct hello){.channel = b->channel_key.public,
                                           .role = ROLE_VIEWER,
                                           .flags = PEER_UPLOADS,
