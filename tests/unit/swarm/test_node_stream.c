@@ -301,3 +301,16 @@ Test(node_stream, events_that_nobody_takes_are_bounded_and_freed) {
     cr_assert_leq(fragments, 512);
     cr_assert_geq(last, source.number - 4); /* the newest are worth most */
 }
+
+Test(node_stream, a_child_that_vanished_does_not_keep_the_next_one_out) {
+    source_start(&source, &stage, 0, 7, false);
+    struct actor *first = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(first, source.actor);
+    stage_run(&stage, 3 * US_PER_S);
+    stage_kill(&stage, first);
+    stage_run(&stage, 1500 * US_PER_MS);
+    struct actor *viewer = stage_node(&stage, 2, &source.broadcast, NULL);
+    stage_introduce(viewer, source.actor);
+    stage_run(&stage, US_PER_S);
+    assert_plays(viewer, 15);
+}
