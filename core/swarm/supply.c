@@ -27,9 +27,9 @@
 #define PATIENCE_US (20 * US_PER_MS)
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes the circle */
-#define LOOP_WAIT_US (300 * US_PER_MS) /* for whoever closed it to leave */
-#define LATE_CHUNKS 3                  /* that lack cells of one substream */
-#define SILENT_US (250 * US_PER_MS)    /* a parent that sends nothing at all meanwhile */
+#define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed it to leave */
+#define LATE_CHUNKS 3                      /* that lack cells of one substream */
+#define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define REFUSED_PAUSE_US (1 * US_PER_S)
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define BALANCE_MOVES 2 /* of one stream in one period */
@@ -85,6 +85,7 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
     const struct neighbour_stream *ns = &nb->streams[s->track];
     if (!is_usable(nb) || now_us < ns->refused_until_us || asks(ns, index)) return false;
     if (nb->has_hello && nb->broadcast != c->manifest.broadcast) return false;
+    if (link_state(nb->peer->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
     bool is_our_child =
         index == SUPPLY_HEADS ? ns->child_heads : (ns->child_granted >> index & 1) != 0;
     return !is_our_child;
@@ -92,12 +93,6 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
 
 static unsigned load_of(const struct neighbour *nb, const struct stream *s) {
     return (unsigned)__builtin_popcount(nb->streams[s->track].asked);
-}
-
-static uint64_t rtt_of(const struct neighbour *nb) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.rtt_us;
 }
 
 /* Each parent costs acknowledgements and headers of its own: fewer and fuller ones are cheaper. */
@@ -110,7 +105,7 @@ static bool is_parent(const struct channel *c, const struct neighbour *nb) {
 /* How late media comes from it: as measured, or a guess that prefers the source. */
 static int64_t lateness_of(const struct neighbour *nb, const struct neighbour_stream *ns) {
     if (ns->has_lateness) return ns->lateness_us;
-    return (int64_t)rtt_of(nb) / 2 + (nb->role == ROLE_SOURCE ? 0 : UNKNOWN_COST_US);
+    return (int64_t)neighbour_rtt_us(nb) / 2 + (nb->role == ROLE_SOURCE ? 0 : UNKNOWN_COST_US);
 }
 
 /* What taking a substream from `nb` costs, in microseconds of lateness: the less the better. */
@@ -222,7 +217,7 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
 uint64_t supply_patience_us(const struct supply *supply) {
     if (supply->parent == NULL) return 0;
     uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
-    return u64_min(usual_us, USUAL_MAX_US) + PATIENCE_US + rtt_of(supply->parent) * 3 / 2;
+    return u64_min(usual_us, USUAL_MAX_US) + PATIENCE_US + neighbour_rtt_us(supply->parent) * 3 / 2;
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */
@@ -262,8 +257,8 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
     /* One that sends nothing while requests fill its holes is late too. */
     bool is_dry = silent_us > DRY_US && s->window.has_newest && now_us - s->newest_us < LATE_US;
     if (index != SUPPLY_HEADS)
-        return is_dry ||
-               (late[index] >= LATE_CHUNKS && silent_us >= LATE_US + rtt_of(supply->parent));
+        return is_dry || (late[index] >= LATE_CHUNKS &&
+                          silent_us >= LATE_US + neighbour_rtt_us(supply->parent));
     uint64_t interval_us = s->kind == TRACK_AUDIO ? 110 * US_PER_MS : 40 * US_PER_MS;
     return silent_us > LATE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
 }
@@ -273,7 +268,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
                       uint64_t now_us) {
     struct link_stats stats;
     link_stats(nb->peer->link, &stats);
-    uint64_t wait_us = u64_max(SILENT_US, 4 * stats.rtt_us);
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * stats.rtt_us);
     return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
 
@@ -286,7 +281,7 @@ static void check(struct channel *c, struct stream *s, unsigned index,
         assign(c, s, index, now_us);
         return;
     }
-    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * rtt_of(supply->parent));
+    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
     bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
     if (!is_unanswered && !is_loop && !is_silent(c, s, supply->parent, now_us) &&
