@@ -23,7 +23,7 @@
 #define CELLS_GAIN_US (60 * (int64_t)US_PER_MS) /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
-#define USUAL_MAX_US (250 * US_PER_MS) /* leaves time for three requests within a second */
+#define USUAL_MAX_US (150 * US_PER_MS) /* leaves time for several requests within a second */
 #define PATIENCE_US (20 * US_PER_MS)
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes the circle */
