@@ -10,6 +10,7 @@
 
 #define PENDING_KEPT_US (2 * US_PER_S)
 #define HEAD_ANSWER_US (150 * US_PER_MS)
+#define REPEATED_US (500 * US_PER_MS)   /* a head that came this long ago says nothing of now */
 #define LATENESS_WEIGHT 16              /* a sample counts a 16th in the smoothed lateness */
 #define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
 
@@ -122,7 +123,6 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
         s->end = h->number;
     }
     note_offset(c, h, now_us);
-    c->ended = false;
     node_trim_memory(c->node);
     return window_find(&s->window, h->number);
 }
@@ -140,6 +140,13 @@ static int examine(struct neighbour *nb, const struct head_message *m, const str
     }
     if (!is_fresh(c, h, now_us)) return ERR_STALE;
     return head_verify(m->head.data, m->head.len, &c->manifest.broadcast_key);
+}
+
+/* A head that another neighbour sent first shows that its parent lives; one that is repeated over
+ * and over does not. */
+static bool is_recent(const struct stream *s, uint32_t number, uint64_t now_us) {
+    const struct slot *slot = window_find(&s->window, number);
+    return slot != NULL && now_us - slot->head_us < REPEATED_US;
 }
 
 static void count_refused(struct channel *c, int err) {
@@ -164,7 +171,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
         channel_ban(c, nb, err, now_us);
         return;
     }
-    if (err == ERR_DUPLICATE)
+    if (err == ERR_DUPLICATE && is_recent(s, h.number, now_us))
         supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
     if (err) {
         count_refused(c, err);

@@ -108,6 +108,7 @@ struct neighbour {
 /* A linked peer: the link's owner data. */
 struct peer {
     struct node *node;
+    struct peer *next; /* of the node's */
     struct link *link;
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */

@@ -17,7 +17,17 @@ static struct peer *peer_make(struct node *n, struct link *link) {
     p->node = n;
     p->link = link;
     link_set_data(link, p);
+    p->next = n->peers;
+    n->peers = p;
     return p;
+}
+
+void peers_free(struct peer *p) {
+    struct peer **at = &p->node->peers;
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+    link_set_data(p->link, NULL);
+    free(p);
 }
 
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us) {
@@ -230,8 +240,7 @@ static void on_closed(void *owner, struct link *link, enum link_end end, uint64_
         if (failed) sampler_failed(&nb->channel->sampler, link_peer(link), now_us);
         channel_drop_neighbour(nb->channel, nb, now_us);
     }
-    link_set_data(link, NULL);
-    free(p);
+    peers_free(p);
 }
 
 static void on_identity(void *owner, const struct endpoint *from, const struct public_key *peer,

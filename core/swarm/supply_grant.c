@@ -55,7 +55,7 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
             supply_cancel_next(s, index, now_us);
             return;
         }
-        supply_unask(s, supply->parent, index, now_us);
+        if (supply->parent != NULL) supply_unask(s, supply->parent, index, now_us);
         supply->parent = nb;
         supply->next = NULL;
         supply_begin(supply, now_us);
