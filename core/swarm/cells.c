@@ -34,9 +34,15 @@ static bool is_fresh(struct channel *c, const struct head *h, uint64_t now_us) {
 
 static void note_offset(struct channel *c, const struct head *h, uint64_t now_us) {
     int64_t offset_us = (int64_t)now_us - (int64_t)h->capture_us;
-    if (!c->has_offset || offset_us < c->offset_us) c->offset_us = offset_us;
-    c->has_offset = true;
     c->head_us = now_us;
+    if (!c->has_offset || now_us - c->offset_since_us > OFFSET_WINDOW_US) {
+        c->offset_us = c->has_offset ? c->offset_recent_us : offset_us;
+        c->offset_recent_us = offset_us;
+        c->offset_since_us = now_us;
+        c->has_offset = true;
+    }
+    if (offset_us < c->offset_recent_us) c->offset_recent_us = offset_us;
+    if (offset_us < c->offset_us) c->offset_us = offset_us;
 }
 
 /* The chunk's last cell is here. */
@@ -235,12 +241,11 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
         (void)add_cell(c, s, slot, &pending, cell->payload, nb, now_us);
 }
 
-/* A head that a cell waits for is asked of the cell's sender, once, whoever else has sent cells. */
+/* A head that a cell waits for is asked of the cell's sender, of one sender at a time. */
 static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *nb,
                          struct pending_cell *cell, uint64_t now_us) {
     uint32_t near = s->window.has_newest ? s->window.newest : cell->number_low;
     uint32_t number = chunk_number_expand(cell->number_low, near);
-    cell->head_asked = true;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct asked_cells *a = neighbour_asked(c->neighbours[i], s->track, number);
         if (a != NULL && a->head && now_us - a->asked_us < HEAD_ANSWER_US) return;
@@ -251,6 +256,7 @@ static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *
         &w, &(struct request){
                 .slot = c->index, .track = s->track, .number = number, .flags = REQUEST_HEAD});
     if (!neighbour_ask(nb, s->track, number, 0, true, now_us + US_PER_S, now_us)) return;
+    cell->head_asked = true;
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
         c->stats.messages_dropped++;
 }

@@ -160,7 +160,10 @@ void node_expire(struct node *n, uint64_t now_us) {
         channel_tick(n->channels[i], now_us);
         ticked = true;
     }
-    if (ticked) uplink_tick(n, now_us);
+    if (ticked) {
+        uplink_tick(n, now_us);
+        peers_end_idle(n, now_us);
+    }
     reap(n, now_us);
 }
 

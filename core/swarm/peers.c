@@ -16,6 +16,7 @@ static struct peer *peer_make(struct node *n, struct link *link) {
     if (p == NULL) return NULL;
     p->node = n;
     p->link = link;
+    p->since_us = n->now_us;
     link_set_data(link, p);
     p->next = n->peers;
     n->peers = p;
@@ -56,6 +57,12 @@ void peers_release(struct peer *p, uint64_t now_us) {
     p->is_doomed = true;
     p->node->has_doomed = true;
     (void)now_us;
+}
+
+void peers_end_idle(struct node *n, uint64_t now_us) {
+    for (struct peer *p = n->peers; p != NULL; p = p->next)
+        if (!has_channels(p) && now_us - p->since_us > PEER_IDLE_US)
+            p->is_doomed = n->has_doomed = true;
 }
 
 static void on_opened(void *owner, struct link *link, uint64_t now_us) {

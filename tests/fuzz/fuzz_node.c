@@ -8,7 +8,7 @@
 #include "core/swarm/engine.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/message_fill.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define NODE 1
 #define PEERS 2 /* hosts 2 and 3 */
@@ -27,7 +27,7 @@ struct world {
 };
 
 static struct world world;
-static struct source recorded[2]; /* the broadcast, and a newer one of the same channel */
+static struct origin recorded[2]; /* the broadcast, and a newer one of the same channel */
 
 struct program {
     const uint8_t *at, *end;
@@ -43,7 +43,7 @@ static uint32_t next_u32(struct program *p) {
 
 static const struct chunk *next_chunk(struct program *p) {
     uint8_t choice = next(p);
-    const struct source *src = &recorded[choice >> 7];
+    const struct origin *src = &recorded[choice >> 7];
     return src->chunks[choice >> 6 & 1][choice % RECORDED];
 }
 
@@ -302,7 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (unsigned i = 0; i < 2; i++) {
             recorded[i].video_len = 3000;
             recorded[i].keyint = 5;
-            source_record(&recorded[i], 7 + i, RECORDED, STAGE_UTC_US);
+            origin_record(&recorded[i], 7 + i, RECORDED, STAGE_UTC_US);
         }
     }
     struct program p = {.at = data, .end = data + size};

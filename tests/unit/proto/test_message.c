@@ -241,7 +241,8 @@ Test(message, is_refused_with_a_role_or_reason_that_does_not_exist) {
 Test(message, is_refused_with_substreams_that_do_not_exist) {
     EXPECT_RANGE(subscribe, m.substreams = 1u << SUBSTREAMS_MAX);
     EXPECT_RANGE(grant, m.substreams = 1u << SUBSTREAMS_MAX);
-    EXPECT_RANGE(grant, m.ancestry[SUBSTREAMS_MAX - 1].substreams = 1u << SUBSTREAMS_MAX);
+    EXPECT_RANGE(grant, m.excess = 1u << SUBSTREAMS_MAX);
+    EXPECT_RANGE(grant, m.ancestry[ANCESTRIES_MAX - 1].substreams = 1u << (SUBSTREAM_HEADS + 1));
 }
 
 Test(message, is_refused_with_peers_that_nobody_can_dial) {
@@ -302,7 +303,7 @@ Test(message, fails_the_writer_where_a_list_or_view_is_over_its_maximum) {
     static const uint8_t bytes[MANIFEST_SIZE_MAX + 1];
     struct peers peers = {.peers_len = PEERS_MAX + 1};
     struct have have = {.held_len = TRACKS_MAX + 1};
-    struct grant grant = {.ancestry_len = SUBSTREAMS_MAX + 1};
+    struct grant grant = {.ancestry_len = ANCESTRIES_MAX + 1};
     struct grant ids = {.ancestry_len = 1, .ancestry = {{.ids_len = ANCESTORS_MAX + 1}}};
     struct manifest_message manifest = {.manifest = {bytes, MANIFEST_SIZE_MAX + 1}};
     struct head_message head = {.head = {bytes, HEAD_SIZE_MAX + 1}};

@@ -6,10 +6,10 @@
 
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 static struct stage stage;
-static struct source source;
+static struct origin source;
 static struct broadcast b;
 static struct actor *a;
 
@@ -21,7 +21,7 @@ static void start(void) {
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
+    origin_release(&source);
     broadcast_release(&b);
 }
 
@@ -72,7 +72,7 @@ Test(node, refuses_a_manifest_that_its_channel_did_not_sign) {
 }
 
 Test(node, publishes_only_what_belongs_to_its_manifest_and_in_order) {
-    source_record(&source, 7, 4, STAGE_UTC_US);
+    origin_record(&source, 7, 4, STAGE_UTC_US);
     cr_assert_eq(node_publish(a->node, 0, chunk_of(0, 0), 0), ERR_STATE);
     cr_assert_eq(set_manifest(), 0);
     cr_assert_eq(node_publish(a->node, 0, chunk_of(0, 0), 0), 0);
@@ -94,7 +94,7 @@ Test(node, publishes_only_what_belongs_to_its_manifest_and_in_order) {
 }
 
 Test(node, takes_a_reference_of_what_it_publishes_and_gives_it_back) {
-    source_record(&source, 7, 1, STAGE_UTC_US);
+    origin_record(&source, 7, 1, STAGE_UTC_US);
     cr_assert_eq(set_manifest(), 0);
     cr_assert_eq(node_publish(a->node, 0, chunk_of(0, 0), 0), 0);
     cr_assert_eq(chunk_of(0, 0)->references, 2);
@@ -114,7 +114,7 @@ Test(node, keeps_a_bounded_number_of_hints_and_no_address_that_cannot_be) {
 }
 
 Test(node, finds_a_peer_behind_a_hint) {
-    source_start(&source, &stage, 1, 7, false);
+    origin_start(&source, &stage, 1, 7, false);
     struct endpoint e = network_endpoint(stage.network, 1);
     node_hint(a->node, 0, &e, stage_now(&stage));
     network_wake(stage.network, 0);
@@ -147,7 +147,7 @@ Test(node, looks_for_holders_again_and_again_but_ever_more_slowly) {
 }
 
 Test(node, announces_itself_once_an_epoch_while_it_holds_something) {
-    source_start(&source, &stage, 1, 7, false);
+    origin_start(&source, &stage, 1, 7, false);
     stage_introduce(a, source.actor);
     struct endpoint e = network_endpoint(stage.network, 0);
     stage_run(&stage, 10 * US_PER_S);

@@ -3,18 +3,18 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define DELAY_US (5 * US_PER_MS)
 
 static struct stage stage;
-static struct source source, other;
+static struct origin source, other;
 static struct actor *viewer;
 static struct hostile_peer *hostile;
 
 static void start(void) {
     stage_init(&stage, 1, DELAY_US);
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
@@ -23,8 +23,8 @@ static void start(void) {
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
-    source_release(&other);
+    origin_release(&source);
+    origin_release(&other);
 }
 
 TestSuite(node_absurd, .init = start, .fini = end);
@@ -59,7 +59,7 @@ static void publish(uint32_t number, uint16_t cell_size, uint32_t size) {
 
 /* A viewer that has its media from the hostile source alone, and a child below it. */
 static struct actor *set_up_absurd_source(void) {
-    source_stop(&source);
+    origin_stop(&source);
     stage_kill(&stage, source.actor);
     stage_kill(&stage, viewer);
     viewer = stage_node(&stage, 11, &source.broadcast, NULL);
@@ -94,7 +94,7 @@ Test(node_absurd, cells_that_no_datagram_carries_do_not_hold_a_node_up) {
 }
 
 Test(node_absurd, a_chunk_of_larger_cells_is_left_out_and_what_follows_is_sent) {
-    source_stop(&source);
+    origin_stop(&source);
     uint32_t number = source.broadcast.publisher.next[0];
     const uint16_t sizes[] = {CELL_SIZE_MAX, 1168, CELL_SIZE};
     for (uint32_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -112,13 +112,13 @@ Test(node_absurd, a_chunk_of_larger_cells_is_left_out_and_what_follows_is_sent) 
 
 Test(node_absurd, the_largest_fragment_of_a_private_channel_is_played) {
     stage_kill(&stage, viewer);
-    source_stop(&source);
+    origin_stop(&source);
     stage_kill(&stage, source.actor);
     other.video_len = FRAGMENT_SIZE_MAX / 4; /* random access points are four times that */
     other.keyint = 1;
-    source_start(&other, &stage, 10, 8, true);
+    origin_start(&other, &stage, 10, 8, true);
     viewer = stage_node(&stage, 11, &other.broadcast, NULL);
-    source_stop(&other);
+    origin_stop(&other);
     stage_introduce(viewer, other.actor);
     stage_run(&stage, 8 * US_PER_S);
     cr_assert_eq(viewer->played[0].fragments, 1);

@@ -5,18 +5,18 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 #include "tests/lib/message_fill.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define DELAY_US (5 * US_PER_MS)
 
 static struct stage stage;
-static struct source source, other;
+static struct origin source, other;
 static struct actor *viewer;
 static struct hostile_peer *hostile;
 
 static void start(void) {
     stage_init(&stage, 1, DELAY_US);
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
@@ -25,8 +25,8 @@ static void start(void) {
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
-    source_release(&other);
+    origin_release(&source);
+    origin_release(&other);
 }
 
 TestSuite(node_floods, .init = start, .fini = end);
@@ -304,10 +304,10 @@ Test(node_floods, neighbours_max_holds_and_whoever_is_turned_away_learns_of_othe
     struct node_config config = {
         .role = ROLE_SOURCE, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .neighbours_max = 3};
     struct actor *small = stage_node(&stage, 10, &source.broadcast, &config);
-    source_stop(&source);
+    origin_stop(&source);
     stage_kill(&stage, source.actor);
     stage_kill(&stage, viewer);
-    source_start_on(&other, &stage, small, 8, false);
+    origin_start_on(&other, &stage, small, 8, false);
     for (unsigned i = 0; i < 8; i++) {
         stage_introduce(stage_node(&stage, 11 + i, &other.broadcast, NULL), small);
         stage_run(&stage, 300 * US_PER_MS);

@@ -3,25 +3,25 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define DELAY_US (20 * US_PER_MS)
 #define LIE_PERIOD_US (50 * US_PER_MS)
 #define BEHIND_MAX 30 /* fragments, a second: later is missed */
 
 static struct stage stage;
-static struct source source;
+static struct origin source;
 static struct actor *viewer;
 static struct hostile_peer *liar;
 
 static void start(void) {
     stage_init(&stage, 1, DELAY_US);
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
 }
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
+    origin_release(&source);
 }
 
 TestSuite(node_lies, .init = start, .fini = end);
@@ -269,7 +269,7 @@ Test(node_lies, a_grant_of_the_next_parent_may_come_when_the_first_one_is_gone) 
     /* A move from the source to the liar begins ... */
     cr_assert(network_run(stage.network, stage_now(&stage) + 3 * US_PER_S, is_asked, NULL));
     /* ... the source goes before it is granted. */
-    source_stop(&source);
+    origin_stop(&source);
     node_leave(source.actor->node, stage_now(&stage));
     network_wake(stage.network, 0);
     stage_run(&stage, 3 * DELAY_US);

@@ -4,13 +4,13 @@
 
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define DELAY_US (20 * US_PER_MS)
 #define CHUNKS 20
 
 static struct stage stage;
-static struct source source, other;
+static struct origin source, other;
 static struct actor *viewer, *child;
 static struct hostile_peer *hostile;
 
@@ -18,15 +18,15 @@ static void start(void) { stage_init(&stage, 1, DELAY_US); }
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
-    source_release(&other);
+    origin_release(&source);
+    origin_release(&other);
 }
 
 TestSuite(node_pollution, .init = start, .fini = end);
 
 /* A viewer that has its media from the hostile peer alone, and passes it on to a child. */
 static void set_up_chain(uint64_t captured_us, bool has_utc) {
-    source_record(&source, 7, CHUNKS, captured_us);
+    origin_record(&source, 7, CHUNKS, captured_us);
     viewer = stage_node_as(&stage, 1, &source.broadcast, NULL, true, true, has_utc);
     child = stage_node(&stage, 3, &source.broadcast, NULL);
     hostile = stage_hostile(&stage, 2);
@@ -117,7 +117,7 @@ Test(node_pollution, a_cell_of_another_length_costs_the_link) {
 
 Test(node_pollution, a_head_signed_by_another_key_is_refused_and_costs_the_link) {
     set_up_chain(STAGE_UTC_US, true);
-    source_record(&other, 7, 1, STAGE_UTC_US);
+    origin_record(&other, 7, 1, STAGE_UTC_US);
     struct sign_key wrong;
     struct random random = random_from_seed((const uint8_t[RANDOM_SEED_BYTES]){9});
     sign_key_generate(&wrong, &random);
@@ -160,7 +160,7 @@ Test(node_pollution, a_head_with_any_bit_flipped_is_refused) {
 Test(node_pollution, two_different_heads_by_the_true_key_ban_nobody) {
     set_up_chain(STAGE_UTC_US, true);
     other.video_len = 8000;
-    source_record(&other, 7, 1, STAGE_UTC_US);
+    origin_record(&other, 7, 1, STAGE_UTC_US);
     hostile_send_chunk_head(hostile, source.chunks[0][0]);
     hostile_send_chunk(hostile, other.chunks[0][0]);
     hostile_send_chunk(hostile, source.chunks[0][0]);
@@ -174,11 +174,11 @@ Test(node_pollution, two_different_heads_by_the_true_key_ban_nobody) {
 }
 
 Test(node_pollution, an_old_broadcast_cannot_hold_a_peer_that_knows_the_newer_one) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
-    source_record(&other, 5, CHUNKS, STAGE_UTC_US);
+    origin_record(&other, 5, CHUNKS, STAGE_UTC_US);
     hostile = stage_hostile(&stage, 2);
     hostile->react = hostile_grants_all;
     hostile_meet(hostile, viewer, &other.broadcast);
@@ -197,8 +197,8 @@ Test(node_pollution, an_old_broadcast_cannot_hold_a_peer_that_knows_the_newer_on
 }
 
 Test(node_pollution, a_newcomer_leaves_an_old_broadcast_when_it_meets_one_honest_peer) {
-    source_start(&source, &stage, 0, 7, false);
-    source_record(&other, 5, CHUNKS, STAGE_UTC_US);
+    origin_start(&source, &stage, 0, 7, false);
+    origin_record(&other, 5, CHUNKS, STAGE_UTC_US);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     hostile = stage_hostile(&stage, 2);
     hostile->react = hostile_grants_all;
@@ -236,7 +236,7 @@ Test(node_pollution, a_newcomer_without_a_clock_cannot_tell) {
 
 Test(node_pollution, a_clock_that_is_minutes_off_is_said_and_does_not_stop_the_stream) {
     source.clock_error_us = 5 * 60 * (int64_t)US_PER_S;
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, 2 * US_PER_S);
@@ -257,7 +257,7 @@ static void meet_silently(void) {
 }
 
 Test(node_pollution, heads_and_cells_that_nobody_asked_for_are_counted_and_not_kept) {
-    source_record(&source, 7, CHUNKS, STAGE_UTC_US);
+    origin_record(&source, 7, CHUNKS, STAGE_UTC_US);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     meet_silently();
     cr_assert_eq(node_manifest(viewer->node, 0), NULL);
@@ -280,12 +280,12 @@ Test(node_pollution, heads_and_cells_that_nobody_asked_for_are_counted_and_not_k
 }
 
 Test(node_pollution, a_source_takes_no_media_from_anyone) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = source.actor;
     meet_silently();
     uint32_t newest = viewer->node->channels[0]->streams[0].window.newest;
-    source_stop(&source);
-    source_record(&other, 7, newest + 20, STAGE_UTC_US);
+    origin_stop(&source);
+    origin_record(&other, 7, newest + 20, STAGE_UTC_US);
     for (uint32_t i = 0; i < 20; i++) hostile_send_chunk(hostile, other.chunks[0][newest + i]);
     stage_run(&stage, 500 * US_PER_MS);
     cr_assert_leq(viewer->node->channels[0]->streams[0].window.newest, newest + 1);
@@ -322,7 +322,7 @@ Test(node_pollution, cells_without_a_head_are_bounded_and_their_head_is_asked_fo
 }
 
 Test(node_pollution, a_manifest_by_another_key_costs_the_link) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, 500 * US_PER_MS);
@@ -340,7 +340,7 @@ Test(node_pollution, a_manifest_by_another_key_costs_the_link) {
 }
 
 Test(node_pollution, an_expired_manifest_is_not_taken) {
-    source_record(&source, 7, 1, STAGE_UTC_US - 48 * 3600 * US_PER_S);
+    origin_record(&source, 7, 1, STAGE_UTC_US - 48 * 3600 * US_PER_S);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     hostile = stage_hostile(&stage, 2);
     hostile_meet(hostile, viewer, &source.broadcast);
@@ -351,7 +351,7 @@ Test(node_pollution, an_expired_manifest_is_not_taken) {
 }
 
 Test(node_pollution, an_old_head_does_not_bring_an_ended_broadcast_back) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     stage_run(&stage, US_PER_S);
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     hostile = stage_hostile(&stage, 2);
@@ -360,7 +360,7 @@ Test(node_pollution, an_old_head_does_not_bring_an_ended_broadcast_back) {
     stage_run(&stage, 100 * US_PER_MS);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
-    source_end(&source);
+    origin_end(&source);
     stage_run(&stage, 500 * US_PER_MS);
     cr_assert(actor_stats(viewer).ended);
     /* From before the viewer came: it has not got these heads. */

@@ -3,19 +3,19 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #define DELAY_US (20 * US_PER_MS)
 
 static struct stage stage;
-static struct source source, second;
+static struct origin source, second;
 
 static void start(void) { stage_init(&stage, 1, DELAY_US); }
 
 static void end(void) {
     stage_release(&stage);
-    source_release(&source);
-    source_release(&second);
+    origin_release(&source);
+    origin_release(&second);
 }
 
 TestSuite(node_stream, .init = start, .fini = end);
@@ -32,7 +32,7 @@ static void assert_plays(const struct actor *a, uint32_t at_least) {
 }
 
 static void watch(bool is_private) {
-    source_start(&source, &stage, 0, 7, is_private);
+    origin_start(&source, &stage, 0, 7, is_private);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, 3 * US_PER_S);
@@ -49,7 +49,7 @@ Test(node_stream, a_viewer_plays_what_a_source_publishes_in_order_and_byte_equal
 Test(node_stream, a_viewer_with_the_read_key_plays_a_private_channel) { watch(true); }
 
 Test(node_stream, a_relay_without_the_read_key_passes_on_what_it_cannot_play) {
-    source_start(&source, &stage, 0, 7, true);
+    origin_start(&source, &stage, 0, 7, true);
     struct node_config config = {.role = ROLE_RELAY, .max_upload_bps = NODE_UPLOAD_UNLIMITED};
     struct actor *relay = stage_node_as(&stage, 1, &source.broadcast, &config, false, false, true);
     struct actor *viewer = stage_node(&stage, 2, &source.broadcast, NULL);
@@ -66,7 +66,7 @@ Test(node_stream, a_relay_without_the_read_key_passes_on_what_it_cannot_play) {
 static bool has_first_cell(void *context) { return actor_stats(context).media_in > 0; }
 
 Test(node_stream, media_flows_one_round_trip_after_the_dial) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     stage_run(&stage, US_PER_S);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     uint64_t dialled_us = stage_now(&stage);
@@ -80,7 +80,7 @@ Test(node_stream, media_flows_one_round_trip_after_the_dial) {
 }
 
 Test(node_stream, many_viewers_serve_each_other) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[10];
     for (unsigned i = 0; i < 10; i++) {
         viewers[i] = stage_node(&stage, i + 1, &source.broadcast, NULL);
@@ -99,7 +99,7 @@ Test(node_stream, many_viewers_serve_each_other) {
 }
 
 Test(node_stream, what_the_network_loses_is_repaired) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[4];
     for (unsigned i = 0; i < 4; i++) {
         viewers[i] = stage_node(&stage, i + 1, &source.broadcast, NULL);
@@ -115,7 +115,7 @@ Test(node_stream, what_the_network_loses_is_repaired) {
 }
 
 Test(node_stream, a_viewer_that_may_not_upload_serves_nobody_and_still_watches) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct node_config config = {.role = ROLE_VIEWER, .max_upload_bps = 0};
     struct actor *leech = stage_node(&stage, 1, &source.broadcast, &config);
     struct actor *viewer = stage_node(&stage, 2, &source.broadcast, NULL);
@@ -131,14 +131,14 @@ Test(node_stream, a_viewer_that_may_not_upload_serves_nobody_and_still_watches) 
 }
 
 Test(node_stream, a_signed_end_ends_it_for_everyone_and_nothing_is_missed) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[3];
     for (unsigned i = 0; i < 3; i++) {
         viewers[i] = stage_node(&stage, i + 1, &source.broadcast, NULL);
         stage_introduce(viewers[i], source.actor);
     }
     stage_run(&stage, 3 * US_PER_S);
-    source_end(&source);
+    origin_end(&source);
     stage_run(&stage, US_PER_S);
     for (unsigned i = 0; i < 3; i++) {
         assert_plays(viewers[i], 85);
@@ -152,17 +152,17 @@ Test(node_stream, a_signed_end_ends_it_for_everyone_and_nothing_is_missed) {
 }
 
 Test(node_stream, a_source_that_comes_back_with_a_new_broadcast_takes_its_viewers_along) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[3];
     for (unsigned i = 0; i < 3; i++) {
         viewers[i] = stage_node(&stage, i + 1, &source.broadcast, NULL);
         stage_introduce(viewers[i], source.actor);
     }
     stage_run(&stage, 2 * US_PER_S);
-    source_stop(&source);
+    origin_stop(&source);
     stage_kill(&stage, source.actor);
     stage_run(&stage, US_PER_S);
-    source_start(&second, &stage, 0, 8, false);
+    origin_start(&second, &stage, 0, 8, false);
     stage_introduce(viewers[0], second.actor);
     stage_run(&stage, 8 * US_PER_S);
     for (unsigned i = 0; i < 3; i++) {
@@ -175,12 +175,12 @@ Test(node_stream, a_source_that_comes_back_with_a_new_broadcast_takes_its_viewer
 }
 
 Test(node_stream, a_source_on_the_same_node_takes_its_viewers_along_to_a_new_broadcast) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, 2 * US_PER_S);
-    source_stop(&source);
-    source_start_on(&second, &stage, source.actor, 8, false);
+    origin_stop(&source);
+    origin_start_on(&second, &stage, source.actor, 8, false);
     stage_run(&stage, 2 * US_PER_S);
     cr_assert_eq(viewer->broadcasts, 2);
     cr_assert_geq(viewer->played[0].fragments, 50);
@@ -189,7 +189,7 @@ Test(node_stream, a_source_on_the_same_node_takes_its_viewers_along_to_a_new_bro
 }
 
 Test(node_stream, a_killed_relay_costs_its_children_nothing) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[5];
     for (unsigned i = 0; i < 5; i++) {
         viewers[i] = stage_node(&stage, i + 1, &source.broadcast, NULL);
@@ -203,7 +203,7 @@ Test(node_stream, a_killed_relay_costs_its_children_nothing) {
 }
 
 Test(node_stream, a_node_that_leaves_says_goodbye) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
@@ -219,14 +219,14 @@ Test(node_stream, a_node_that_leaves_says_goodbye) {
 }
 
 Test(node_stream, two_viewers_do_not_feed_each_other_when_the_source_is_gone) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *a = stage_node(&stage, 1, &source.broadcast, NULL);
     struct actor *b = stage_node(&stage, 2, &source.broadcast, NULL);
     stage_introduce(a, source.actor);
     stage_introduce(b, source.actor);
     stage_introduce(a, b);
     stage_run(&stage, 3 * US_PER_S);
-    source_stop(&source);
+    origin_stop(&source);
     stage_kill(&stage, source.actor);
     stage_run(&stage, 2 * US_PER_S);
     struct network_counts before, after;
@@ -242,7 +242,7 @@ Test(node_stream, two_viewers_do_not_feed_each_other_when_the_source_is_gone) {
 Test(node_stream, memory_stays_below_its_bound_while_the_stream_goes_on) {
     /* 30 Mb/s against 3 MB of memory: less than a second's worth. */
     source.video_len = 60000;
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct node_config config = {
         .role = ROLE_VIEWER, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .memory_max = 3u << 20};
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, &config);
@@ -260,9 +260,9 @@ Test(node_stream, memory_stays_below_its_bound_while_the_stream_goes_on) {
 
 static uint64_t run_once(uint64_t seed) {
     static struct stage s;
-    static struct source src;
+    static struct origin src;
     stage_init(&s, seed, DELAY_US);
-    source_start(&src, &s, 0, 7, false);
+    origin_start(&src, &s, 0, 7, false);
     for (unsigned i = 1; i <= 6; i++)
         stage_introduce(stage_node(&s, i, &src.broadcast, NULL), src.actor);
     for (unsigned from = 0; from <= 6; from++)
@@ -271,7 +271,7 @@ static uint64_t run_once(uint64_t seed) {
     stage_run(&s, 3 * US_PER_S);
     uint64_t trace = network_trace(s.network);
     stage_release(&s);
-    source_release(&src);
+    origin_release(&src);
     return trace;
 }
 
@@ -282,7 +282,7 @@ Test(node_stream, the_same_seed_gives_the_same_datagrams) {
 }
 
 Test(node_stream, events_that_nobody_takes_are_bounded_and_freed) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
     viewer->holds_events = true;
     stage_introduce(viewer, source.actor);
@@ -303,7 +303,7 @@ Test(node_stream, events_that_nobody_takes_are_bounded_and_freed) {
 }
 
 Test(node_stream, a_child_that_vanished_does_not_keep_the_next_one_out) {
-    source_start(&source, &stage, 0, 7, false);
+    origin_start(&source, &stage, 0, 7, false);
     struct actor *first = stage_node(&stage, 1, &source.broadcast, NULL);
     stage_introduce(first, source.actor);
     stage_run(&stage, 3 * US_PER_S);

@@ -1,10 +1,10 @@
-/* swarm.h - a few nodes on a simulated network, and a source that publishes a known broadcast.
+/* stage.h - a few nodes on a simulated network, and a source that publishes a known broadcast.
  *
  * A stage owns the network and everything on it. Node events are taken as they come and counted;
  * fragments are compared with the broadcast byte by byte. Virtual time, one seed: the same stage
  * gives the same run. */
-#ifndef TEST_SWARM_H
-#define TEST_SWARM_H
+#ifndef TEST_STAGE_H
+#define TEST_STAGE_H
 
 #include "core/swarm/node.h"
 #include "tests/lib/broadcast.h"
@@ -39,7 +39,7 @@ struct actor {
 };
 
 /* Publishes video of one size every 33 ms with a random access point every `keyint`, and audio. */
-struct source {
+struct origin {
     struct stage *stage;
     struct actor *actor;
     struct broadcast broadcast;
@@ -83,15 +83,15 @@ void hostile_meet(struct hostile_peer *p, const struct actor *a, const struct br
 void stage_introduce_hostile(struct actor *a, const struct hostile_peer *p);
 
 /* Its node knows the manifest at once and publishes from now on. */
-void source_start(struct source *src, struct stage *s, unsigned host, uint64_t id, bool is_private);
+void origin_start(struct origin *src, struct stage *s, unsigned host, uint64_t id, bool is_private);
 /* Publishes on a node that stands. */
-void source_start_on(struct source *src, struct stage *s, struct actor *a, uint64_t id,
+void origin_start_on(struct origin *src, struct stage *s, struct actor *a, uint64_t id,
                      bool is_private);
 /* Only cuts chunks: `n` fragments of each track, captured from `utc_us` on. */
-void source_record(struct source *src, uint64_t id, uint32_t n, uint64_t utc_us);
+void origin_record(struct origin *src, uint64_t id, uint32_t n, uint64_t utc_us);
 /* Publishes the signed end of both tracks and nothing more. */
-void source_end(struct source *src);
-void source_stop(struct source *src); /* without an end */
-void source_release(struct source *src);
+void origin_end(struct origin *src);
+void origin_stop(struct origin *src); /* without an end */
+void origin_release(struct origin *src);
 
 #endif

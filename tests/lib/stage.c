@@ -1,4 +1,4 @@
-#include "tests/lib/swarm.h"
+#include "tests/lib/stage.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -173,7 +173,7 @@ void hostile_meet(struct hostile_peer *p, const struct actor *a, const struct br
 
 /* Takes its own reference for the record. */
 static int emit(void *ctx, struct chunk *chunk) {
-    struct source *src = ctx;
+    struct origin *src = ctx;
     uint8_t track = chunk->head.track;
     assert(src->chunks_len[track] < STAGE_CHUNKS_MAX);
     src->chunks[track][src->chunks_len[track]++] = chunk;
@@ -181,14 +181,14 @@ static int emit(void *ctx, struct chunk *chunk) {
     return node_publish(src->actor->node, 0, chunk, stage_now(src->stage));
 }
 
-static void cut(struct source *src, struct fragment *f) {
+static void cut(struct origin *src, struct fragment *f) {
     assert(f != NULL);
     int n = publisher_cut(&src->broadcast.publisher, f, emit, src);
     assert(n > 0);
     fragment_unref(f);
 }
 
-static void cut_next(struct source *src, uint64_t utc_us) {
+static void cut_next(struct origin *src, uint64_t utc_us) {
     bool random_access = src->number % src->keyint == 0;
     uint64_t capture_us = utc_us + (uint64_t)src->clock_error_us;
     cut(src, broadcast_fragment(BROADCAST_VIDEO, src->number,
@@ -199,7 +199,7 @@ static void cut_next(struct source *src, uint64_t utc_us) {
 }
 
 static void publish(void *context) {
-    struct source *src = context;
+    struct origin *src = context;
     if (src->is_stopped || src->actor->node == NULL) return;
     uint64_t now_us = stage_now(src->stage);
     cut_next(src, STAGE_UTC_US + now_us);
@@ -208,14 +208,14 @@ static void publish(void *context) {
     network_wake(src->stage->network, src->actor->host);
 }
 
-static void prepare(struct source *src, uint64_t id, bool is_private, uint64_t utc_us) {
+static void prepare(struct origin *src, uint64_t id, bool is_private, uint64_t utc_us) {
     if (src->video_len == 0) src->video_len = 9000; /* 2.4 Mb/s with the larger ones */
     if (src->audio_len == 0) src->audio_len = 500;
     if (src->keyint == 0) src->keyint = 15;
     broadcast_init(&src->broadcast, CHANNEL_SEED, id, is_private, utc_us);
 }
 
-void source_start_on(struct source *src, struct stage *s, struct actor *a, uint64_t id,
+void origin_start_on(struct origin *src, struct stage *s, struct actor *a, uint64_t id,
                      bool is_private) {
     prepare(src, id, is_private, STAGE_UTC_US);
     src->stage = s;
@@ -226,22 +226,22 @@ void source_start_on(struct source *src, struct stage *s, struct actor *a, uint6
     publish(src);
 }
 
-void source_start(struct source *src, struct stage *s, unsigned host, uint64_t id,
+void origin_start(struct origin *src, struct stage *s, unsigned host, uint64_t id,
                   bool is_private) {
     struct broadcast channel;
     broadcast_init(&channel, CHANNEL_SEED, id, is_private, STAGE_UTC_US);
     struct node_config config = {.role = ROLE_SOURCE, .max_upload_bps = NODE_UPLOAD_UNLIMITED};
     struct actor *a = stage_node(s, host, &channel, &config);
     broadcast_release(&channel);
-    source_start_on(src, s, a, id, is_private);
+    origin_start_on(src, s, a, id, is_private);
 }
 
-void source_record(struct source *src, uint64_t id, uint32_t n, uint64_t utc_us) {
+void origin_record(struct origin *src, uint64_t id, uint32_t n, uint64_t utc_us) {
     prepare(src, id, false, utc_us);
     for (uint32_t i = 0; i < n; i++) cut_next(src, utc_us + i * BROADCAST_INTERVAL_US);
 }
 
-void source_end(struct source *src) {
+void origin_end(struct origin *src) {
     uint64_t utc_us = STAGE_UTC_US + stage_now(src->stage);
     cut(src, broadcast_end(BROADCAST_VIDEO, src->number, utc_us));
     cut(src, broadcast_end(BROADCAST_AUDIO, src->number, utc_us));
@@ -250,9 +250,9 @@ void source_end(struct source *src) {
     network_wake(src->stage->network, src->actor->host);
 }
 
-void source_stop(struct source *src) { src->is_stopped = true; }
+void origin_stop(struct origin *src) { src->is_stopped = true; }
 
-void source_release(struct source *src) {
+void origin_release(struct origin *src) {
     for (size_t t = 0; t < 2; t++)
         for (size_t i = 0; i < src->chunks_len[t]; i++) chunk_unref(src->chunks[t][i]);
     broadcast_release(&src->broadcast);
