@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "core/base/err.h"
 #include "tests/lib/json.h"
@@ -163,8 +164,21 @@ void actor_wait(struct actor *a, const char *field, double least) {
     must(err == 0, "%s: %s does not come to %.0f: %s", a->name, field, least, err_text(err));
 }
 
+void actors_wait_more(struct actor *const *actors, size_t n, const char *field, double more) {
+    double goals[STAGE_ACTORS_MAX];
+    must(n <= STAGE_ACTORS_MAX, "too many actors");
+    for (size_t i = 0; i < n; i++) goals[i] = actor_number(actors[i], field) + more;
+    for (size_t i = 0; i < n; i++) actor_wait(actors[i], field, goals[i]);
+}
+
 void actor_wait_more(struct actor *a, const char *field, double more) {
-    actor_wait(a, field, actor_number(a, field) + more);
+    actors_wait_more(&a, 1, field, more);
+}
+
+double stage_now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 double actor_number(const struct actor *a, const char *field) {

@@ -59,7 +59,8 @@ const char *stage_link(struct actor *source, char *ret);
 
 /* Waits until the number in the actor's --stats is at least that much. */
 void actor_wait(struct actor *a, const char *field, double least);
-/* Until it has grown by that much from now. */
+/* Until it has grown by that much from now, for each of them. */
+void actors_wait_more(struct actor *const *actors, size_t n, const char *field, double more);
 void actor_wait_more(struct actor *a, const char *field, double more);
 /* The number in the last line; -1 where it is null. */
 double actor_number(const struct actor *a, const char *field);
@@ -73,6 +74,9 @@ bool actor_has_said(const struct actor *a, const char *part);
 int actor_stop(struct actor *a, int signal_number);
 /* Waits for the end without a signal. */
 int actor_wait_exit(struct actor *a);
+/* Monotonic, for reports: no test depends on how long something took. */
+double stage_now_s(void);
+
 /* The same for any program. */
 int program_wait_exit(struct process *p);
 
