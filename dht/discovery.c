@@ -1,15 +1,11 @@
 #include "dht/discovery.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "core/base/err.h"
+#include "dht/alarm.h"
 #include "dht/bootstrap.h"
 #include "dht/driver.h"
 #include "dht/put_queue.h"
@@ -23,23 +19,16 @@ struct discovery {
     const struct discovery_driver *driver;
     void *node;
     struct mailbox *mailbox;
-    int epoll, timer;
-    uint64_t timer_us; /* what the timer is set to */
+    struct alarm alarm;
     int (*lookup)(const char *host, uint16_t port, discovery_addresses_fn fn, void *ctx);
     struct bootstrap bootstrap;
+    uint64_t search_us;
     uint32_t probe;            /* 0: none is open */
     uint32_t pings[PINGS_MAX]; /* of the try; also lookups of names. 0: free */
     struct search *searches[DISCOVERY_CHANNELS_MAX];
     struct put_queue puts;
     struct discovery_stats stats;
 };
-
-static uint64_t clock_us(void) {
-    struct timespec t;
-    int failed = clock_gettime(CLOCK_MONOTONIC, &t);
-    assert(failed == 0);
-    return (uint64_t)t.tv_sec * US_PER_S + (uint64_t)t.tv_nsec / 1000;
-}
 
 static struct lookup *find_lookup(struct discovery *d, uint32_t op, struct search **ret) {
     for (size_t i = 0; i < DISCOVERY_CHANNELS_MAX; i++) {
@@ -57,45 +46,24 @@ static bool must_wait(const struct discovery *d) {
     return d->bootstrap.len > 0 && !d->bootstrap.connected;
 }
 
-/* The timer is part of the descriptor: the caller need not know our deadlines. */
-static void timer_set(struct discovery *d, uint64_t deadline_us) {
-    if (deadline_us == d->timer_us) return;
-    d->timer_us = deadline_us;
-    uint64_t at_us = deadline_us == TIME_NEVER ? 0 : u64_max(deadline_us, 1);
-    struct itimerspec t = {.it_value = {.tv_sec = (time_t)(at_us / US_PER_S),
-                                        .tv_nsec = (long)(at_us % US_PER_S) * 1000}};
-    int failed = timerfd_settime(d->timer, TFD_TIMER_ABSTIME, &t, NULL);
-    assert(failed == 0);
-}
-
-static void timer_update(struct discovery *d) {
+static void alarm_update(struct discovery *d) {
     uint64_t next_us = u64_min(bootstrap_deadline(&d->bootstrap), put_queue_deadline(&d->puts));
     if (d->bootstrap.events_len > 0) next_us = 0; /* to be told in the next step */
     for (size_t i = 0; i < DISCOVERY_CHANNELS_MAX; i++) {
         if (d->searches[i] == NULL) continue;
         for (size_t k = 0; k < SEARCH_KEYS_MAX; k++) {
             const struct lookup *l = &d->searches[i]->lookups[k];
-            if (l->state != LOOKUP_FREE)
-                next_us = u64_min(next_us, l->started_us + DISCOVERY_SEARCH_US);
+            if (l->state != LOOKUP_FREE) next_us = u64_min(next_us, l->started_us + d->search_us);
         }
     }
-    timer_set(d, next_us);
-}
-
-static bool descriptors_open(struct discovery *d) {
-    d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    d->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (d->timer < 0 || d->epoll < 0) return false;
-    struct epoll_event readable = {.events = EPOLLIN};
-    return epoll_ctl(d->epoll, EPOLL_CTL_ADD, d->timer, &readable) == 0 &&
-           epoll_ctl(d->epoll, EPOLL_CTL_ADD, mailbox_fd(d->mailbox), &readable) == 0;
+    alarm_set(&d->alarm, next_us);
 }
 
 static int hosts_take(struct discovery *d, const struct discovery_config *config, char *why) {
     size_t bad = 0;
     bool names = config->lookup != NULL;
     int err = bootstrap_init(&d->bootstrap, config->bootstrap, config->bootstrap_len, names,
-                             clock_us(), &bad);
+                             alarm_clock_us(), &bad);
     if (err == ERR_RANGE)
         snprintf(why, DISCOVERY_WHY_MAX, "more than %d bootstrap hosts", DISCOVERY_BOOTSTRAP_MAX);
     else if (err)
@@ -112,14 +80,14 @@ int discovery_open(struct discovery **ret, const struct discovery_config *config
         snprintf(why, DISCOVERY_WHY_MAX, "the DHT node: %s", err_text(ERR_MEMORY));
         return ERR_MEMORY;
     }
-    d->timer = d->epoll = -1;
-    d->timer_us = TIME_NEVER;
+    d->alarm = (struct alarm){-1, -1, TIME_NEVER};
     d->driver = config->driver != NULL ? config->driver : &discovery_opendht;
     d->lookup = config->lookup;
+    d->search_us = config->search_us != 0 ? config->search_us : DISCOVERY_SEARCH_US;
     int err = hosts_take(d, config, why);
     if (err) goto failed;
     d->mailbox = mailbox_new();
-    if (d->mailbox == NULL || !descriptors_open(d)) {
+    if (d->mailbox == NULL || alarm_init(&d->alarm, mailbox_fd(d->mailbox)) != 0) {
         snprintf(why, DISCOVERY_WHY_MAX, "the DHT node: no descriptors left");
         err = ERR_SYSTEM;
         goto failed;
@@ -130,8 +98,8 @@ int discovery_open(struct discovery **ret, const struct discovery_config *config
         d->bootstrap.next_us = TIME_NEVER;
         bootstrap_set_connected(&d->bootstrap);
     }
-    try_hosts(d, clock_us());
-    timer_update(d);
+    try_hosts(d, alarm_clock_us());
+    alarm_update(d);
     *ret = d;
     return 0;
 failed:
@@ -143,13 +111,12 @@ void discovery_free(struct discovery *d) {
     if (d == NULL) return;
     if (d->node != NULL) d->driver->free(d->node);
     mailbox_free(d->mailbox);
-    if (d->epoll >= 0) close(d->epoll);
-    if (d->timer >= 0) close(d->timer);
+    alarm_release(&d->alarm);
     for (size_t i = 0; i < DISCOVERY_CHANNELS_MAX; i++) search_free(d->searches[i]);
     free(d);
 }
 
-int discovery_fd(const struct discovery *d) { return d->epoll; }
+int discovery_fd(const struct discovery *d) { return d->alarm.epoll; }
 uint16_t discovery_port(const struct discovery *d) { return d->driver->port(d->node); }
 
 struct discovery_stats discovery_stats(const struct discovery *d) {
@@ -330,7 +297,7 @@ static void expire(struct discovery *d, uint64_t now_us, const struct discovery_
         struct search *s = d->searches[i];
         for (size_t k = 0; s != NULL && !s->forgotten && k < SEARCH_KEYS_MAX; k++) {
             struct lookup *l = &s->lookups[k];
-            if (l->state != LOOKUP_FREE && now_us >= l->started_us + DISCOVERY_SEARCH_US)
+            if (l->state != LOOKUP_FREE && now_us >= l->started_us + d->search_us)
                 lookup_end(d, s, l, false, now_us, handler, ctx);
         }
     }
@@ -347,9 +314,8 @@ static void free_forgotten(struct discovery *d) {
 
 void discovery_dispatch(struct discovery *d, const struct discovery_handler *handler, void *ctx,
                         uint64_t utc_us) {
-    uint64_t now_us = clock_us();
-    uint64_t fired;
-    if (read(d->timer, &fired, sizeof fired) == (ssize_t)sizeof fired) d->timer_us = TIME_NEVER;
+    uint64_t now_us = alarm_clock_us();
+    alarm_clear(&d->alarm);
     tell_events(d, handler, ctx);
     size_t values = 0;
     for (size_t n = 0; n < MAILS_A_DISPATCH && values < DISCOVERY_VALUES_A_DISPATCH; n++) {
@@ -364,7 +330,7 @@ void discovery_dispatch(struct discovery *d, const struct discovery_handler *han
     free_forgotten(d);
     try_hosts(d, now_us);
     tell_events(d, handler, ctx);
-    timer_update(d);
+    alarm_update(d);
 }
 
 static struct search *search_of(struct discovery *d, const struct public_key *channel) {
@@ -382,9 +348,9 @@ static struct search *search_of(struct discovery *d, const struct public_key *ch
 int discovery_find(struct discovery *d, const struct public_key *channel, uint64_t utc_us) {
     struct search *s = search_of(d, channel);
     if (s == NULL) return ERR_FULL;
-    d->stats.gets += search_want(s, utc_us, clock_us());
+    d->stats.gets += search_want(s, utc_us, alarm_clock_us());
     release_waiting(d);
-    timer_update(d);
+    alarm_update(d);
     return 0;
 }
 
@@ -394,13 +360,13 @@ void discovery_forget(struct discovery *d, const struct public_key *channel) {
         if (s != NULL && public_key_equal(&s->channel, channel)) s->forgotten = true;
     }
     /* A step may be running with it: it is freed at the end of the next, which comes at once. */
-    timer_set(d, 1);
+    alarm_set(&d->alarm, 0);
 }
 
 int discovery_put(struct discovery *d, const struct record_key *key, const void *data, size_t len) {
-    int err = put_queue_add(&d->puts, key, data, len, clock_us());
+    int err = put_queue_add(&d->puts, key, data, len, alarm_clock_us());
     if (err) return err;
     release_waiting(d);
-    timer_update(d);
+    alarm_update(d);
     return 0;
 }

@@ -49,6 +49,7 @@ struct discovery_config {
     const char *state_path;
     bool is_bootstrap;        /* serves as an entrance for others */
     uint32_t network;         /* nodes of another number are not spoken to; 0 is the public one */
+    uint64_t search_us;       /* a key's lookup ends by then; 0: DISCOVERY_SEARCH_US */
     struct static_list *list; /* for the static list alone; NULL: one of its own */
 };
 

@@ -148,11 +148,11 @@ static int role_parse(const char *text, uint8_t *ret) {
 /* Cuts the line at its spaces. */
 static int line_split(char *line, char *fields[FIELDS]) {
     size_t n = 0;
-    for (char *at = line; at != NULL; n++) {
+    fields[n++] = line;
+    for (char *space; (space = strchr(fields[n - 1], ' ')) != NULL;) {
         if (n == FIELDS) return ERR_FORMAT;
-        fields[n] = at;
-        at = strchr(at, ' ');
-        if (at != NULL) *at++ = '\0';
+        *space = '\0';
+        fields[n++] = space + 1;
     }
     return n == FIELDS ? 0 : ERR_FORMAT;
 }

@@ -153,9 +153,11 @@ static int take_fresh(struct search *s, struct lookup *l, const void *data, size
 }
 
 bool search_round_end(struct lookup *l) {
-    bool again = l->values_len >= SEARCH_CROWDED && l->fresh_len > 0;
+    bool crowded = l->values_len >= SEARCH_CROWDED;
+    l->quiet_rounds = l->fresh_len > 0 ? 0 : l->quiet_rounds + 1;
+    l->rounds++;
     l->values_len = l->fresh_len = 0;
-    return ++l->rounds < SEARCH_ROUNDS_MAX && again;
+    return crowded && l->rounds < SEARCH_ROUNDS_MAX && l->quiet_rounds < SEARCH_QUIET_ROUNDS;
 }
 
 void search_value(struct search *s, struct lookup *l, const void *data, size_t len, uint64_t utc_us,

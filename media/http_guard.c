@@ -15,7 +15,7 @@
 #include "core/base/endpoint.h"
 
 #define SWEEP_MS 250
-#define HTTP_PORT 80
+#define HTTP_PORT 80u
 
 struct place {
     struct bufferevent *connection; /* NULL: free. We hold a reference. */

@@ -122,10 +122,10 @@ bool queue_push(struct recorder_queue *q, struct fragment *f) {
 
 int queue_switch(struct recorder_queue *q, const struct recorder_tracks *tracks) {
     if (q->switches == QUEUE_SWITCHES_MAX) return ERR_FULL;
-    struct recorder_tracks *copy = malloc(sizeof *copy);
-    if (copy == NULL) return ERR_MEMORY;
-    *copy = *tracks;
-    append(q, (struct queue_entry){.tracks = copy});
+    struct queue_entry e = {.tracks = malloc(sizeof *e.tracks)};
+    if (e.tracks == NULL) return ERR_MEMORY;
+    *e.tracks = *tracks;
+    append(q, e);
     q->switches++;
     q->tracks = *tracks;
     q->needs_random_access = false;

@@ -115,6 +115,7 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
     struct slot *slot = window_slot(&s->window, h->number, now_us);
     if (slot == NULL || slot->chunk != NULL) return NULL;
     slot->head_us = now_us;
+    if (h->number == s->window.newest) s->newest_us = now_us;
     window_set_chunk(&s->window, slot, chunk);
     if (h->flags & HEAD_END) {
         s->has_end = true;
@@ -172,7 +173,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
     struct chunk *chunk = chunk_new(&h, m->head.data, m->head.len);
     if (chunk == NULL) return;
     bool was_asked = neighbour_asked(nb, h.track, h.number) != NULL;
-    if (!s->has_start) supply_set_start(s, nb, &h);
+    if (!s->has_start) supply_set_start(s, nb, &h, now_us);
     struct slot *slot = place(c, s, &h, chunk, now_us);
     chunk_unref(chunk);
     if (!was_asked)

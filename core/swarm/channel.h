@@ -109,7 +109,8 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
  * usual for the parent, and time for a repair of its own. */
 uint64_t supply_patience_us(const struct supply *supply);
 /* The first head of the stream was verified: fixes where we start. */
-void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h);
+void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h,
+                      uint64_t now_us);
 
 /* serve.c: our children. */
 void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us);
@@ -123,7 +124,7 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
                 uint64_t now_us);
 void serve_tick(struct channel *c, uint64_t now_us);
 /* Our own ancestors have changed: the children are told. */
-void serve_ancestry_changed(struct channel *c, uint8_t track);
+void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
 
 /* repair.c */
 void repair_tick(struct channel *c, uint64_t now_us);

@@ -29,6 +29,18 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) 
     ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
+uint64_t neighbour_rtt_us(const struct neighbour *nb) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    return stats.rtt_us;
+}
+
+bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    return stats.received_us + SILENT_US + 2 * stats.rtt_us < now_us;
+}
+
 uint32_t neighbour_id4(const struct neighbour *nb) {
     return load_u32(link_peer(nb->peer->link)->bytes);
 }

@@ -15,8 +15,9 @@ struct link;
 struct channel;
 struct cell;
 
-#define PENDING_CELLS_MAX 64     /* cells without their head, from one neighbour */
-#define ASKED_CELLS_MAX 32       /* chunks with cells asked for one by one, from one neighbour */
+#define PENDING_CELLS_MAX 64 /* cells without their head, from one neighbour */
+#define ASKED_CELLS_MAX 32   /* chunks with cells asked for one by one, from one neighbour */
+#define SILENT_US (500 * US_PER_MS)
 #define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
 #define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once ... */
 #define LATENESS_WEIGHT 16       /* a sample counts a 16th in the smoothed lateness */
@@ -119,6 +120,9 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
 void neighbour_free(struct neighbour *nb);
+/* Nothing has come from it for SILENT_US, though whoever holds media tells so every 200 ms. */
+bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
+uint64_t neighbour_rtt_us(const struct neighbour *nb);
 uint32_t neighbour_id4(const struct neighbour *nb);
 /* Told us that it holds the whole chunk. */
 bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number);

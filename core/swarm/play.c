@@ -64,6 +64,7 @@ static void hand_out(struct channel *c, struct stream *s, uint32_t chunks) {
     s->play_pts_us = h->pts_us + h->duration_us;
     bool can_open = !(c->manifest.flags & MANIFEST_PRIVATE) || c->has_read_key;
     struct fragment *f = c->plays && can_open ? assemble(c, s, s->play_next, chunks) : NULL;
+    s->has_played = true;
     if (f != NULL) {
         s->play_discontinuity = false;
         node_emit(c->node, &(struct queued_event){
@@ -97,8 +98,10 @@ static bool skip_hole(struct channel *c, struct stream *s, uint64_t now_us) {
     } else {
         s->play_next = next->number;
     }
-    s->play_discontinuity = true;
-    c->stats.skips++;
+    if (s->has_played) {
+        s->play_discontinuity = true;
+        c->stats.skips++;
+    }
     return true;
 }
 

@@ -6,43 +6,49 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
+#define BACKLOG_WAIT_US (500 * US_PER_MS) /* a second of 3 Mb/s over 6 Mb/s */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define ANSWER_WAIT_US (60 * US_PER_MS) /* for the answer, and two round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
 #define REQUESTS_A_TICK 32
 
-static uint64_t rtt_of(const struct neighbour *nb) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.rtt_us;
-}
-
 static bool can_ask(const struct neighbour *nb) {
     return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
            link_state(nb->peer->link) == LINK_UP;
 }
 
-/* Who is asked: a neighbour that holds the whole chunk, from a random one on; failing that the
- * source or a parent, which may hold the cells already. */
+/* It was asked for this already, and has had no time to be asked again. */
+static bool was_asked(struct neighbour *nb, const struct stream *s, uint32_t number, uint64_t cells,
+                      uint64_t now_us) {
+    const struct asked_cells *a = neighbour_asked(nb, s->track, number);
+    if (a == NULL || now_us > a->until_us) return false;
+    return cells == 0 ? a->head : (a->cells & cells) != 0;
+}
+
+/* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, from a
+ * random one on, and another one each time; failing that the source or a parent, which may hold
+ * the cells already. */
 static struct neighbour *choose_holder(const struct channel *c, const struct stream *s,
-                                       uint32_t number) {
+                                       uint32_t number, uint64_t cells, uint64_t now_us) {
     struct neighbour *second = NULL;
     if (c->neighbours_len == 0) return NULL;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
-        const struct neighbour_stream *ns = &nb->streams[s->track];
-        if (!can_ask(nb) || nb->broadcast != c->manifest.broadcast) continue;
-        if (neighbour_holds(nb, s->track, number)) return nb;
-        if (nb->role == ROLE_SOURCE || ns->granted != 0) second = nb;
+        if (!can_ask(nb) || neighbour_is_silent(nb, now_us)) continue;
+        if (nb->broadcast != c->manifest.broadcast) continue;
+        bool holds = neighbour_holds(nb, s->track, number);
+        bool may_hold = nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0;
+        if (holds && !was_asked(nb, s, number, cells, now_us)) return nb;
+        if (holds || may_hold) second = nb;
     }
     return second;
 }
 
 static uint64_t request(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t number,
                         uint64_t cells, bool head, uint64_t now_us) {
-    uint64_t until_us = now_us + ANSWER_WAIT_US + 2 * rtt_of(nb);
+    uint64_t until_us = now_us + ANSWER_WAIT_US + 2 * neighbour_rtt_us(nb);
     struct request m = {
         .slot = c->index,
         .track = s->track,
@@ -69,14 +75,18 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
     for (; missing; missing &= missing - 1) {
         uint32_t index = (uint32_t)__builtin_ctzll(missing);
         const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
-        if (now_us - slot->head_us >= supply_patience_us(supply)) due |= 1ull << index;
+        uint64_t patience_us = supply_patience_us(supply);
+        /* A parent that was asked after the head came owes it since then. */
+        uint64_t since_us =
+            supply->parent == NULL ? slot->head_us : u64_max(slot->head_us, supply->asked_us);
+        if (now_us - since_us >= patience_us) due |= 1ull << index;
     }
     return due;
 }
 
 static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
     if (now_us - slot->seen_us < HEAD_WAIT_US || now_us < slot->head_request_until_us) return false;
-    struct neighbour *nb = choose_holder(c, s, slot->number);
+    struct neighbour *nb = choose_holder(c, s, slot->number, 0, now_us);
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, 0, true, now_us);
     if (until_us == 0) return false;
@@ -88,7 +98,7 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
     if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
     if (cells == 0) return false;
-    struct neighbour *nb = choose_holder(c, s, slot->number);
+    struct neighbour *nb = choose_holder(c, s, slot->number, cells, now_us);
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, cells, false, now_us);
     if (until_us == 0) return false;
@@ -99,6 +109,8 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
 
 static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) {
     if (!s->has_start || !s->window.has_newest) return;
+    if (now_us - s->start_us < BACKLOG_WAIT_US)
+        return; /* the first parent's backlog is on its way */
     uint32_t first = stream_first_hole(s);
     if (s->has_play && s->play_next > first) first = s->play_next;
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)

@@ -48,10 +48,13 @@ static bool uplink_admits(const struct channel *c, const struct stream *s, bool 
 }
 
 /* Granting it would put the child above itself. */
-static bool makes_loop(const struct stream *s, const struct neighbour *child, unsigned index) {
+static bool makes_loop(const struct channel *c, const struct stream *s,
+                       const struct neighbour *child, unsigned index) {
     const struct supply *supply = &s->supplies[index];
-    if (supply->parent == child) return true;
     uint32_t id = neighbour_id4(child);
+    if (supply->parent == child) return true;
+    /* We ask each other at once: the smaller id is the one that gets it. */
+    if (supply->next == child && load_u32(c->node->id.bytes) < id) return true;
     for (size_t i = 0; i < supply->ancestors_len; i++)
         if (supply->ancestors[i] == id) return true;
     return false;
@@ -65,7 +68,7 @@ static bool source_saves(const struct channel *c, uint8_t track, unsigned index)
 
 static bool admits(const struct channel *c, const struct stream *s, const struct neighbour *child,
                    unsigned index, bool starved) {
-    if (makes_loop(s, child, index)) return false;
+    if (makes_loop(c, s, child, index)) return false;
     if (!starved && source_saves(c, s->track, index)) return false;
     return uplink_admits(c, s, starved);
 }
@@ -97,25 +100,21 @@ static void queue(struct neighbour *nb, enum send_class class, uint8_t track, ui
     if (!send_queue_push(&nb->queue, class, &item)) nb->channel->stats.cells_dropped++;
 }
 
-/* A chunk's cells of these substreams, its head before them where the child takes heads from us. */
-static void queue_chunk(struct neighbour *nb, enum send_class class, const struct stream *s,
-                        const struct chunk *chunk, uint32_t substreams, uint64_t now_us) {
-    uint32_t number = chunk->head.number;
-    if (nb->streams[s->track].child_heads && neighbour_mark_head(nb, s->track, number))
-        queue(nb, class, s->track, number, SEND_HEAD, now_us);
-    uint64_t cells = stream_cells_of(s, number, head_cells(&chunk->head), substreams) & chunk->have;
-    for (; cells; cells &= cells - 1)
-        queue(nb, class, s->track, number, (uint8_t)__builtin_ctzll(cells), now_us);
-}
-
+/* What has just been granted of the chunks that we have, from the first one that the child wants.
+ */
 static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t substreams,
-                          uint32_t from, uint64_t now_us) {
-    if (!s->window.has_newest || from > s->window.newest) return;
+                          bool heads, uint32_t from, uint64_t now_us) {
+    if (!s->window.has_newest) return;
     uint32_t oldest = window_oldest(&s->window);
     for (uint32_t i = from > oldest ? from : oldest; i <= s->window.newest; i++) {
         const struct slot *slot = window_find(&s->window, i);
-        if (slot != NULL && slot->chunk != NULL && !neighbour_holds(nb, s->track, i))
-            queue_chunk(nb, SEND_BACKLOG, s, slot->chunk, substreams, now_us);
+        if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, s->track, i)) continue;
+        const struct chunk *chunk = slot->chunk;
+        if (heads && neighbour_mark_head(nb, s->track, i))
+            queue(nb, SEND_BACKLOG, s->track, i, SEND_HEAD, now_us);
+        uint64_t cells = stream_cells_of(s, i, head_cells(&chunk->head), substreams);
+        for (cells &= chunk->have; cells; cells &= cells - 1)
+            queue(nb, SEND_BACKLOG, s->track, i, (uint8_t)__builtin_ctzll(cells), now_us);
     }
 }
 
@@ -201,6 +200,24 @@ static uint32_t choose(const struct channel *c, const struct stream *s, struct n
     return added;
 }
 
+static void grant(struct channel *c, const struct stream *s, struct neighbour *nb,
+                  const struct subscribe *m, uint64_t now_us) {
+    struct neighbour_stream *ns = &nb->streams[s->track];
+    bool had_heads = ns->child_heads, had_nothing = ns->child_granted == 0 && !had_heads;
+    bool wants_heads = m->flags & SUBSCRIBE_HEADS;
+    ns->child_wanted = m->substreams & stream_all_substreams(s);
+    ns->child_heads =
+        wants_heads && (had_heads || admits(c, s, nb, SUPPLY_HEADS, ns->child_starved));
+    uint32_t added = choose(c, s, nb, ns->child_wanted);
+    bool heads_added = ns->child_heads && !had_heads;
+    uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
+    bool is_earlier = (added || heads_added) && from < ns->child_from;
+    if (had_nothing || is_earlier) ns->child_from = from;
+    send_grant(c, nb, s->track, now_us);                          /* before what it announces */
+    if (ns->child_from == FROM_RANDOM_ACCESS) ns->child_from = 0; /* nothing to start with yet */
+    if (added || heads_added) queue_backlog(nb, s, added, heads_added, from, now_us);
+}
+
 void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us) {
     struct channel *c = nb->channel;
     struct neighbour_stream *ns = &nb->streams[m->track];
@@ -209,20 +226,7 @@ void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint6
     ns->child_generation = m->generation;
     ns->child_changed = true;
     ns->child_starved = m->flags & SUBSCRIBE_STARVED;
-    if (s != NULL) {
-        bool had_nothing = ns->child_granted == 0 && !ns->child_heads;
-        bool wants_heads = m->flags & SUBSCRIBE_HEADS;
-        ns->child_wanted = m->substreams & stream_all_substreams(s);
-        ns->child_heads =
-            wants_heads && (ns->child_heads || admits(c, s, nb, SUPPLY_HEADS, ns->child_starved));
-        uint32_t added = choose(c, s, nb, ns->child_wanted);
-        uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
-        if (had_nothing || from < ns->child_from) ns->child_from = from;
-        send_grant(c, nb, m->track, now_us);
-        if (from != FROM_RANDOM_ACCESS && (added || ns->child_heads))
-            queue_backlog(nb, s, added, from, now_us);
-        if (ns->child_from == FROM_RANDOM_ACCESS) ns->child_from = 0;
-    }
+    if (s != NULL) grant(c, s, nb, m, now_us);
     flush_grants(c, nb, now_us);
 }
 
@@ -319,11 +323,12 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     queue(nb, SEND_REPAIR, track, number, index, now_us);
 }
 
-void serve_ancestry_changed(struct channel *c, uint8_t track) {
-    for (size_t i = 0; i < c->neighbours_len; i++)
-        if (c->neighbours[i]->streams[track].child_granted ||
-            c->neighbours[i]->streams[track].child_heads)
-            c->neighbours[i]->streams[track].child_changed = true;
+/* At once: as long as a list is out of date, circles can close unseen. */
+void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
+        if (ns->child_granted || ns->child_heads) send_grant(c, c->neighbours[i], track, now_us);
+    }
 }
 
 /* Which of its substreams each child should take elsewhere: those beyond the copies that the source

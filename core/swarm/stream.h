@@ -25,6 +25,7 @@ struct supply {
     uint64_t delay_us;   /* of its cells behind their heads, smoothed; and how much that varies */
     uint64_t delay_var_us;
     bool has_delay;
+    uint64_t loop_us; /* since when we stand above ourselves; 0: we do not */
     uint8_t ancestors_len;
     uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
 };
@@ -39,10 +40,12 @@ struct stream {
     uint32_t substream_bps;
     struct window window;
     struct supply supplies[SUPPLIES];
-    bool is_adopted; /* what was asked before the manifest came has found its supplies */
+    uint64_t newest_us; /* when the newest head came */
+    bool is_adopted;    /* what was asked before the manifest came has found its supplies */
 
     bool has_start;
-    uint32_t start; /* number of the random access chunk from which we receive */
+    uint64_t start_us; /* when the first head came */
+    uint32_t start;    /* number of the random access chunk from which we receive */
     bool has_verified_start;
     uint32_t verified_start; /* the first random access chunk that was complete */
     uint64_t verified_start_us;
@@ -52,6 +55,7 @@ struct stream {
 
     uint32_t play_next; /* number of the next chunk to hand out */
     bool has_play;
+    bool has_played; /* before that, a jump leaves nothing out that was begun */
     bool play_discontinuity;
     uint64_t play_pts_us; /* end of what was handed out */
     bool end_played;

@@ -16,11 +16,20 @@
                                    */
 #define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
 #define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
+#define SOURCE_COST_US (30 * (int64_t)US_PER_MS)
+#define UNKNOWN_COST_US (100 * (int64_t)US_PER_MS) /* of a neighbour that has sent nothing yet */
+#define LOAD_COST_US (10 * (int64_t)US_PER_MS)     /* of each substream that it carries already */
+#define FEW_NEIGHBOURS 3
+#define CELLS_GAIN_US (60 * (int64_t)US_PER_MS) /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
+#define USUAL_MAX_US (250 * US_PER_MS) /* leaves time for three requests within a second */
 #define PATIENCE_US (20 * US_PER_MS)
-#define LATE_CHUNKS 3               /* that lack cells of one substream */
-#define SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
+#define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
+#define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes the circle */
+#define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed it to leave */
+#define LATE_CHUNKS 3                      /* that lack cells of one substream */
+#define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define REFUSED_PAUSE_US (1 * US_PER_S)
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define BALANCE_MOVES 2 /* of one stream in one period */
@@ -76,6 +85,7 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
     const struct neighbour_stream *ns = &nb->streams[s->track];
     if (!is_usable(nb) || now_us < ns->refused_until_us || asks(ns, index)) return false;
     if (nb->has_hello && nb->broadcast != c->manifest.broadcast) return false;
+    if (link_state(nb->peer->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
     bool is_our_child =
         index == SUPPLY_HEADS ? ns->child_heads : (ns->child_granted >> index & 1) != 0;
     return !is_our_child;
@@ -85,12 +95,6 @@ static unsigned load_of(const struct neighbour *nb, const struct stream *s) {
     return (unsigned)__builtin_popcount(nb->streams[s->track].asked);
 }
 
-static uint64_t rtt_of(const struct neighbour *nb) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.rtt_us;
-}
-
 /* Each parent costs acknowledgements and headers of its own: fewer and fuller ones are cheaper. */
 static bool is_parent(const struct channel *c, const struct neighbour *nb) {
     for (size_t t = 0; t < c->streams_len; t++)
@@ -98,19 +102,26 @@ static bool is_parent(const struct channel *c, const struct neighbour *nb) {
     return false;
 }
 
+/* How late media comes from it: as measured, or a guess that prefers the source. */
+static int64_t lateness_of(const struct neighbour *nb, const struct neighbour_stream *ns) {
+    if (ns->has_lateness) return ns->lateness_us;
+    return (int64_t)neighbour_rtt_us(nb) / 2 + (nb->role == ROLE_SOURCE ? 0 : UNKNOWN_COST_US);
+}
+
 /* What taking a substream from `nb` costs, in microseconds of lateness: the less the better. */
 static int64_t cost_of(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    int64_t cost = ns->lateness_us + (int64_t)rtt_of(nb) / 2;
+    int64_t cost = lateness_of(nb, ns);
     if (link_state(nb->peer->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
-    if (nb->role != ROLE_SOURCE) {
+    if (nb->role == ROLE_SOURCE) {
+        /* The source's uplink is everyone's: spare it where others can do. */
+        if (c->neighbours_len > FEW_NEIGHBOURS) cost += SOURCE_COST_US;
+    } else {
         if (!ns->has_held) cost += (int64_t)US_PER_S;
         if (ns->has_held && now_us - ns->newest_us > US_PER_S) cost += 5 * (int64_t)US_PER_S;
-    } else if (c->neighbours_len > 3) {
-        cost += 30 * (int64_t)US_PER_MS; /* the source's uplink is everyone's: spare it */
     }
-    if (index != SUPPLY_HEADS) cost += 10 * (int64_t)US_PER_MS * load_of(nb, s);
+    if (index != SUPPLY_HEADS) cost += LOAD_COST_US * load_of(nb, s);
     if (!is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
 }
@@ -131,14 +142,21 @@ static struct neighbour *best_for(const struct channel *c, const struct stream *
     return best;
 }
 
+/* A supply whose parent has changed: what was learnt of the old one is void. */
+static void begin(struct supply *supply, uint64_t now_us) {
+    supply->is_granted = false;
+    supply->has_delay = false;
+    supply->delay_us = supply->delay_var_us = supply->loop_us = 0;
+    supply->ancestors_len = 0;
+    supply->asked_us = supply->arrived_us = now_us;
+}
+
 static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
     struct neighbour *nb = best_for(c, s, index, UINT32_MAX, now_us);
     if (nb == NULL) return;
     supply->parent = nb;
-    supply->is_granted = false;
-    supply->asked_us = supply->arrived_us = now_us;
-    supply->ancestors_len = 0;
+    begin(supply, now_us);
     nb->streams[s->track].starved = true;
     ask(s, nb, index, s->has_start ? stream_first_hole(s) : FROM_RANDOM_ACCESS);
 }
@@ -150,11 +168,7 @@ static void abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_
     ns->refused_until_us = u64_max(ns->refused_until_us, now_us + pause_us);
     supply->parent = supply->next;
     supply->next = NULL;
-    supply->is_granted = false;
-    supply->ancestors_len = 0;
-    supply->has_delay = false;
-    supply->delay_us = supply->delay_var_us = 0;
-    supply->asked_us = supply->arrived_us = now_us;
+    begin(supply, now_us);
 }
 
 static void cancel_next(struct stream *s, unsigned index, uint64_t now_us) {
@@ -167,13 +181,15 @@ static void cancel_next(struct stream *s, unsigned index, uint64_t now_us) {
 /* A verified head says where decoding can start before it. The parent's word, which nobody signed,
  * counts only for where the sound starts beside the picture, close before a head that is verified.
  */
-void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h) {
+void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h,
+                      uint64_t now_us) {
     const struct neighbour_stream *ns = &from->streams[s->track];
     uint32_t start = h->number - h->random_access;
     bool is_near = ns->has_grant_from && ns->grant_from <= h->number &&
                    h->number - ns->grant_from < START_NEAR_CHUNKS;
     if (s->kind == TRACK_AUDIO && is_near) start = ns->grant_from;
     s->has_start = true;
+    s->start_us = now_us;
     s->start = start;
     s->has_play = true;
     s->play_next = start;
@@ -201,7 +217,7 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
 uint64_t supply_patience_us(const struct supply *supply) {
     if (supply->parent == NULL) return 0;
     uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
-    return usual_us + PATIENCE_US + rtt_of(supply->parent) * 3 / 2;
+    return u64_min(usual_us, USUAL_MAX_US) + PATIENCE_US + neighbour_rtt_us(supply->parent) * 3 / 2;
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */
@@ -238,8 +254,11 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
                     const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
     const struct supply *supply = &s->supplies[index];
     uint64_t silent_us = now_us - supply->arrived_us;
+    /* One that sends nothing while requests fill its holes is late too. */
+    bool is_dry = silent_us > DRY_US && s->window.has_newest && now_us - s->newest_us < LATE_US;
     if (index != SUPPLY_HEADS)
-        return late[index] >= LATE_CHUNKS && silent_us >= LATE_US + rtt_of(supply->parent);
+        return is_dry || (late[index] >= LATE_CHUNKS &&
+                          silent_us >= LATE_US + neighbour_rtt_us(supply->parent));
     uint64_t interval_us = s->kind == TRACK_AUDIO ? 110 * US_PER_MS : 40 * US_PER_MS;
     return silent_us > LATE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
 }
@@ -249,7 +268,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
                       uint64_t now_us) {
     struct link_stats stats;
     link_stats(nb->peer->link, &stats);
-    uint64_t wait_us = u64_max(SILENT_US, 4 * stats.rtt_us);
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * stats.rtt_us);
     return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
 
@@ -262,9 +281,10 @@ static void check(struct channel *c, struct stream *s, unsigned index,
         assign(c, s, index, now_us);
         return;
     }
-    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * rtt_of(supply->parent));
+    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
     bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
-    if (!is_unanswered && !is_silent(c, s, supply->parent, now_us) &&
+    bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
+    if (!is_unanswered && !is_loop && !is_silent(c, s, supply->parent, now_us) &&
         !is_late(c, s, index, late, now_us))
         return;
     abandon(s, index, REFUSED_PAUSE_US, now_us);
@@ -317,18 +337,20 @@ static void adopt_eager(struct channel *c, struct stream *s, uint64_t now_us) {
     s->is_adopted = true;
 }
 
-/* Moves one substream of the most burdened parent, or one that a parent would rather lose, to a
- * neighbour that carries less for us. */
+/* Moves one substream of a parent that carries more than its share, would rather lose it, or is
+ * much later than another could be. */
 static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         struct supply *supply = &s->supplies[index];
         if (supply->parent == NULL || supply->next != NULL || !supply->is_granted) continue;
         struct neighbour *old = supply->parent;
-        bool is_excess = old->streams[s->track].excess >> index & 1;
-        if (!is_excess && load_of(old, s) <= share) continue;
         struct neighbour *nb = best_for(c, s, index, share, now_us);
-        if (nb == NULL || !nb->has_hello || cost_of(c, s, nb, index, now_us) > (int64_t)US_PER_S)
-            continue;
+        if (nb == NULL || !nb->has_hello) continue;
+        int64_t cost = cost_of(c, s, nb, index, now_us);
+        int64_t gain_us = cost_of(c, s, old, index, now_us) - cost;
+        bool is_excess = old->streams[s->track].excess >> index & 1;
+        bool is_wanted = is_excess || load_of(old, s) > share || gain_us > CELLS_GAIN_US;
+        if (!is_wanted || cost > (int64_t)US_PER_S) continue;
         supply->next = nb;
         supply->next_asked_us = now_us;
         ask(s, nb, index, s->window.has_newest ? s->window.newest + 1 : s->start);
@@ -417,18 +439,21 @@ void supply_flush(struct channel *c, uint64_t now_us) {
                 send_subscribe(c, c->neighbours[i], t, now_us);
 }
 
-/* Ancestors of each substream that we have from `nb`. True where one of them is ourselves. */
-static bool take_ancestry(const struct channel *c, struct stream *s, const struct neighbour *nb,
-                          const struct ancestry *a, uint32_t *ret_loops) {
-    uint32_t self = load_u32(c->node->id.bytes);
+/* Substreams and heads (SUBSTREAM_HEADS) that the parent has from us, directly or not. */
+static uint32_t find_loops(const struct channel *c, const struct grant *m) {
+    uint32_t self = load_u32(c->node->id.bytes), loops = 0;
+    for (size_t i = 0; i < m->ancestry_len; i++)
+        for (size_t k = 0; k < m->ancestry[i].ids_len; k++)
+            if (m->ancestry[i].ids[k] == self) loops |= m->ancestry[i].substreams;
+    return loops;
+}
+
+/* Who is above us now. True where that has changed. */
+static bool take_ancestry(struct stream *s, const struct neighbour *nb, const struct ancestry *a) {
     bool changed = false;
-    bool loops = false;
-    for (size_t i = 0; i < a->ids_len; i++) loops = loops || a->ids[i] == self;
     for (unsigned index = 0; index < SUPPLIES; index++) {
         struct supply *supply = &s->supplies[index];
-        if (!(a->substreams >> index & 1) || (supply->parent != nb && supply->next != nb)) continue;
-        if (loops) *ret_loops |= 1u << index;
-        if (supply->parent != nb) continue;
+        if (!(a->substreams >> index & 1) || supply->parent != nb) continue;
         size_t bytes = a->ids_len * sizeof a->ids[0];
         if (supply->ancestors_len == a->ids_len && memcmp(supply->ancestors, a->ids, bytes) == 0)
             continue;
@@ -437,6 +462,20 @@ static bool take_ancestry(const struct channel *c, struct stream *s, const struc
         changed = true;
     }
     return changed;
+}
+
+/* All of a circle see it at about the same time; whoever has moved last has closed it and leaves
+ * at once, the others only where it stands (check). */
+static void note_loop(struct stream *s, const struct neighbour *nb, unsigned index, bool is_loop,
+                      uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    if (supply->parent != nb) return;
+    if (!is_loop)
+        supply->loop_us = 0;
+    else if (now_us - supply->asked_us < LOOP_NEW_US)
+        abandon(s, index, REFUSED_PAUSE_US, now_us);
+    else if (supply->loop_us == 0)
+        supply->loop_us = now_us;
 }
 
 /* The parent's word on one supply: granted, refused, or ended. */
@@ -451,10 +490,7 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
         unask(s, supply->parent, index, now_us);
         supply->parent = nb;
         supply->next = NULL;
-        supply->ancestors_len = 0;
-        supply->has_delay = false;
-        supply->delay_us = supply->delay_var_us = 0;
-        supply->arrived_us = now_us;
+        begin(supply, now_us);
     } else if (supply->parent != nb) {
         return;
     }
@@ -472,22 +508,22 @@ static void take_candidates(struct channel *c, const struct grant *m) {
 
 static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb,
                        const struct grant *m, uint64_t now_us) {
-    struct neighbour_stream *ns = &nb->streams[m->track];
-    for (unsigned index = 0; index < s->substreams; index++)
-        if (ns->asked >> index & 1) settle(s, nb, index, m->substreams >> index & 1, now_us);
-    if (ns->asked_heads) settle(s, nb, SUPPLY_HEADS, (m->flags & SUBSCRIBE_HEADS) != 0, now_us);
-    uint32_t loops = 0;
+    const struct neighbour_stream *ns = &nb->streams[m->track];
+    uint32_t given = m->substreams;
+    if (m->flags & SUBSCRIBE_HEADS) given |= 1u << SUBSTREAM_HEADS;
+    uint32_t loops = find_loops(c, m);
+    for (unsigned index = 0; index < SUPPLIES; index++) {
+        if (!asks(ns, index)) continue;
+        /* A move that would close a circle is not made. */
+        bool closes = loops >> index & 1 && s->supplies[index].next == nb;
+        settle(s, nb, index, given >> index & 1 && !closes, now_us);
+    }
     bool changed = false;
     for (size_t i = 0; i < m->ancestry_len; i++)
-        changed = take_ancestry(c, s, nb, &m->ancestry[i], &loops) || changed;
-    for (; loops; loops &= loops - 1) {
-        unsigned index = (unsigned)__builtin_ctz(loops);
-        if (s->supplies[index].next == nb)
-            cancel_next(s, index, now_us);
-        else
-            abandon(s, index, REFUSED_PAUSE_US, now_us);
-    }
-    if (changed) serve_ancestry_changed(c, m->track);
+        changed = take_ancestry(s, nb, &m->ancestry[i]) || changed;
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        if (asks(ns, index)) note_loop(s, nb, index, loops >> index & 1, now_us);
+    if (changed) serve_ancestry_changed(c, m->track, now_us);
 }
 
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us) {

@@ -208,6 +208,7 @@ function show() {
 
   const isPaused = video.paused && video.readyState > 1 && stream !== null;
   say('message-text', trouble || (isPaused ? 'Paused' : words));
+  $('message').dataset.paused = isPaused;
   $('message').hidden = moves && !trouble;
   $('pulse').hidden = isPaused || state === 'ended' || trouble !== '';
   $('unmute').hidden = !(video.muted && moves);

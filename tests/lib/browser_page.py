@@ -172,6 +172,7 @@ def check(browser, url):
     browser.click("#play")
     browser.until("pauses", VIDEO + "return v.paused;")
     browser.until("offers to go to live", "return !document.getElementById('live').hidden;")
+    browser.until("says that it is paused", shows("Paused"))
     browser.picture("paused")
     browser.click("#live")
     plays(browser, "after a pause")

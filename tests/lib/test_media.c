@@ -149,12 +149,10 @@ static void name_codec(struct track *t) {
     snprintf(t->codec, sizeof t->codec, "avc1.%02x%02x%02x", avcc[5], avcc[6], avcc[7]);
 }
 
-static void make_video(struct test_media *media, const struct test_media_config *c) {
-    struct maker m = {
-        .media = media, .track = (uint8_t)media->tracks_len++, .start_us = c->start_us};
+static AVCodecContext *open_video_encoder(const struct test_media_config *c) {
     const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
     CHECK(codec != NULL);
-    AVCodecContext *e = m.encoder = avcodec_alloc_context3(codec);
+    AVCodecContext *e = avcodec_alloc_context3(codec);
     e->width = c->width;
     e->height = c->height;
     e->pix_fmt = AV_PIX_FMT_YUV420P;
@@ -167,6 +165,13 @@ static void make_video(struct test_media *media, const struct test_media_config 
     av_opt_set(e->priv_data, "preset", "ultrafast", 0);
     av_opt_set(e->priv_data, "x264-params", c->bframes ? "scenecut=0:b-adapt=0" : "scenecut=0", 0);
     CHECK(avcodec_open2(e, codec, NULL) >= 0);
+    return e;
+}
+
+static void make_video(struct test_media *media, const struct test_media_config *c) {
+    struct maker m = {
+        .media = media, .track = (uint8_t)media->tracks_len++, .start_us = c->start_us};
+    AVCodecContext *e = m.encoder = open_video_encoder(c);
     struct track *t = &media->tracks[m.track];
     *t = (struct track){.kind = TRACK_VIDEO,
                         .bitrate_bps = 1000000,
@@ -194,12 +199,10 @@ static void make_video(struct test_media *media, const struct test_media_config 
     release(&m);
 }
 
-static void make_audio(struct test_media *media, const struct test_media_config *c) {
-    struct maker m = {
-        .media = media, .track = (uint8_t)media->tracks_len++, .start_us = c->start_us};
+static AVCodecContext *open_audio_encoder(void) {
     const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_AAC);
     CHECK(codec != NULL);
-    AVCodecContext *e = m.encoder = avcodec_alloc_context3(codec);
+    AVCodecContext *e = avcodec_alloc_context3(codec);
     e->sample_rate = AUDIO_RATE;
     e->sample_fmt = AV_SAMPLE_FMT_FLTP;
     e->bit_rate = 96000;
@@ -207,6 +210,13 @@ static void make_audio(struct test_media *media, const struct test_media_config 
     e->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
     av_channel_layout_default(&e->ch_layout, 2);
     CHECK(avcodec_open2(e, codec, NULL) >= 0);
+    return e;
+}
+
+static void make_audio(struct test_media *media, const struct test_media_config *c) {
+    struct maker m = {
+        .media = media, .track = (uint8_t)media->tracks_len++, .start_us = c->start_us};
+    AVCodecContext *e = m.encoder = open_audio_encoder();
     struct track *t = &media->tracks[m.track];
     *t = (struct track){.kind = TRACK_AUDIO,
                         .codec = "mp4a.40.2",

@@ -188,8 +188,8 @@ Test(discovery, finds_three_good_records_among_five_hundred_of_junk_in_bounded_s
     uint64_t before = discovery_stats(n.d).values;
     node_run_until(&n, has_search_done);
     struct discovery_stats stats = discovery_stats(n.d);
-    cr_assert_eq(stats.values - before, 2 * 503, "a crowded key is asked until nothing new comes");
-    cr_assert_geq(n.search.repeated, 503);
+    cr_assert_eq(stats.values - before, 3 * 503, "a crowded key is asked until nothing new comes");
+    cr_assert_geq(n.search.repeated, 2 * 503);
     cr_assert_eq(n.holders_len, 3);
     cr_assert_eq(n.search.valid, 3);
     cr_assert_eq(stats.dropped, 0);
@@ -221,13 +221,13 @@ Test(discovery, judges_no_more_values_in_a_step_than_its_bound) {
     const struct discovery_handler handler = {.search_done = count_values, .state = ignore_event};
     uint64_t before = 0;
     for (size_t steps = 0; done.values == 0; steps++) {
-        cr_assert_lt(steps, 10);
+        cr_assert_lt(steps, 20);
         discovery_dispatch(n.d, &handler, &done, UTC_US);
         uint64_t now = discovery_stats(n.d).values;
         cr_assert_leq(now - before, DISCOVERY_VALUES_A_DISPATCH);
         before = now;
     }
-    cr_assert_eq(done.repeated, 300, "asked again, as the key is crowded");
+    cr_assert_eq(done.repeated, 600, "asked again, as the key is crowded");
     cr_assert_eq(done.refused, 300);
     node_close(&n);
     static_list_free(list);

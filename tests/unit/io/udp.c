@@ -363,3 +363,34 @@ Test(udp, sends_again_after_a_signal) {
     udp_close(a);
     udp_close(b);
 }
+
+/* Stands before the C library's: a machine without IPv6, where a test says so. */
+static bool without_ipv6;
+
+int socket(int domain, int type, int protocol) {
+    if (without_ipv6 && domain == AF_INET6) {
+        errno = EAFNOSUPPORT;
+        return -1;
+    }
+    return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
+Test(udp, falls_back_to_ipv4_where_the_machine_has_no_ipv6) {
+    without_ipv6 = true;
+    struct udp *a = NULL, *b = open_loopback();
+    char why[UDP_WHY_MAX] = "";
+    cr_assert_eq(udp_open(&a, "0", why), 0, "%s", why);
+    struct endpoint bound = udp_local(a), to = udp_local(b), away;
+    cr_assert(endpoint_is_ipv4(&bound));
+    udp_close(a);
+    a = open_loopback();
+    transfer(a, b, 200, 1000);
+    cr_assert_eq(endpoint_parse("[::1]:9", &away), 0);
+    struct script script = {.to = {&to, &away, &to, &away, &to, &to}, .sizes = {1, 1, 1, 1, 1, 1}};
+    cr_assert_eq(udp_send_from(a, pull_script, &script), 4);
+    cr_assert_eq(udp_counters(a)->send_errors, 2);
+    udp_close(a);
+    cr_assert_eq(udp_open(&a, "[::1]:0", why), ERR_SYSTEM);
+    cr_assert_not_null(strstr(why, "[::1]:0"), "%s", why);
+    udp_close(b);
+}

@@ -18,9 +18,9 @@ void http_test_open(struct http_test *t, bool has_player);
 void http_test_close(struct http_test *t);
 /* Runs the loop until the condition holds; the test fails after some seconds. */
 #define http_test_until(t, condition)                                                              \
-    for (uint64_t until_us = http_test_deadline(); !(condition);) {                                \
+    for (uint64_t test_until_us = http_test_deadline(); !(condition);) {                           \
         http_test_step(t);                                                                         \
-        cr_assert(http_test_before(until_us), "in time: %s", #condition);                          \
+        cr_assert(http_test_before(test_until_us), "in time: %s", #condition);                     \
     }
 void http_test_step(struct http_test *t);
 uint64_t http_test_deadline(void);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A directory of the test's own under build/, removed by probe_clean. */
+/* A directory of the test's own, removed by probe_clean. */
 const char *probe_directory(void);
 /* A path in it; valid until the eighth call after. */
 const char *probe_path(const char *name);
