@@ -181,7 +181,8 @@ static void on_second(void *ctx, struct stats *s, uint64_t now_us) {
     node_stats(host_node(b->host), &n);
     node_channel_stats(host_node(b->host), b->on_air.channel, &c);
     source_stats(b->source, &source);
-    s->first_chunk_us = s->first_output_us = STATS_NONE;
+    s->first_chunk_us = s->first_output_us = STATS_NONE; /* a source plays nothing */
+    s->buffer_us = 0;
     int err = on_air_renew(&b->on_air, loop_utc_us(), now_us);
     if (err) fail(b, "cannot sign the manifest", err);
     if (n.uplink_short && n.demand_bps > n.uplink_bps && b->seconds++ % SHORT_SAID_EVERY_S == 0)
