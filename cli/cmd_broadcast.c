@@ -207,7 +207,10 @@ static bool on_stopping(void *ctx, int signal) {
     if (signal != SIGINT || b->has_ended) return false;
     uint64_t now_us = loop_now_us(host_loop(b->host));
     int err = on_air_end(&b->on_air, loop_utc_us(), now_us);
-    if (err) log_warn("on-air", "the end could not be signed: %s", err_text(err));
+    if (err)
+        log_warn("on-air", "the end could not be signed: %s", err_text(err));
+    else
+        log_info("on-air", "telling the viewers that the broadcast ends; once more ends at once");
     end(b);
     host_pump(b->host);
     return err == 0;
