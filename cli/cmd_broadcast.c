@@ -270,7 +270,8 @@ static void close_all(struct broadcast *b) {
 static int check(const struct options *options) {
     if (options->max_upload != 0) return recording_check(options);
     log_error(
-        "--max-upload 0: a broadcaster that sends nothing is not on air; give a rate or none");
+        "--max-upload 0: a broadcaster that sends nothing is not on air; give a rate, or leave it "
+        "out");
     return ERR_ARGUMENT;
 }
 

@@ -82,7 +82,9 @@ int cmd_relay(const struct options *options) {
         if (link_read(options->arguments[i], &links[i])) return EXIT_USAGE;
     if (!links_differ(options, links, n)) return EXIT_USAGE;
     if (n > 0 && options->max_upload == 0) {
-        log_error("--max-upload 0: a relay serves others, so it must upload; give a rate or none");
+        log_error(
+            "--max-upload 0: a relay serves others, so it must upload; give a rate, or leave it "
+            "out");
         return EXIT_USAGE;
     }
     struct host_config config = {

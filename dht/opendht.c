@@ -107,7 +107,8 @@ static bool port_in_use(uint16_t port) {
 static int open_error(uint16_t port, int failed, char *why) {
     if (port != 0 && port_in_use(port)) {
         snprintf(why, DISCOVERY_WHY_MAX,
-                 "cannot open the DHT node on UDP port %u: it is in use by another program", port);
+                 "UDP port %u is in use by another program; choose another, or 0 for a free one",
+                 port);
         return ERR_EXISTS;
     }
     snprintf(why, DISCOVERY_WHY_MAX, "cannot open the DHT node on UDP port %u: %s", port,
