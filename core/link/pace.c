@@ -177,7 +177,9 @@ static void round_judge(struct pace *p, uint64_t round_us, uint64_t now_us) {
     if ((double)p->queue_us <= aim_us(p)) p->cut_since_us = 0;
     if (loss > PACE_LOSS_HEAVY) {
         p->is_starting = false;
-        p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, p->last_delivered_bps));
+        uint64_t carried_bps = p->last_delivered_bps;
+        if (!p->is_limited) carried_bps = u64_max(carried_bps, p->rate_bps / 2);
+        p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, carried_bps));
     } else if ((double)p->queue_us > aim_us(p)) {
         shrink(p, round_us, now_us);
     } else if (p->is_limited && loss <= PACE_LOSS_QUIET) {
@@ -236,6 +238,8 @@ void pace_on_outage(struct pace *p, uint64_t now_us) {
     p->is_out = true;
     p->is_draining = false;
     p->acked = p->lost = 0;
-    uint64_t delivered = delivered_most(p, now_us);
-    if (delivered > 0) p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, delivered));
+    /* What was delivered may be what was asked for: from a quarter of the rate, quickly back. */
+    uint64_t delivered = u64_max(delivered_most(p, now_us), p->rate_bps / 4);
+    p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, delivered));
+    p->is_starting = true;
 }

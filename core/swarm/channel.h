@@ -120,7 +120,7 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
                 uint64_t now_us);
 void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
                 const struct neighbour *from, uint64_t now_us);
-void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
                 uint64_t now_us);
 void serve_tick(struct channel *c, uint64_t now_us);
 /* Our own ancestors have changed: the children are told. */

@@ -199,7 +199,8 @@ static void on_lost(void *owner, struct link *link, uint64_t token, uint64_t now
     if (p == NULL || p->is_doomed) return;
     struct neighbour *nb = p->neighbours[token >> 56 & 15];
     if (nb == NULL) return;
-    serve_lost(nb, (uint8_t)(token >> 48 & 7), (uint32_t)token, (uint8_t)(token >> 32), now_us);
+    serve_lost(nb, (uint8_t)(token >> 48 & 7), (uint32_t)token, (uint8_t)(token >> 32),
+               (token & SEND_ASKED) != 0, now_us);
 }
 
 /* Of two simultaneous dials one ends; what was said on it holds for the other. */

@@ -8,7 +8,7 @@
 
 #define BACKLOG_WAIT_US (500 * US_PER_MS) /* a second of 3 Mb/s over 6 Mb/s */
 #define HEAD_WAIT_US (30 * US_PER_MS)
-#define ANSWER_WAIT_US (60 * US_PER_MS) /* for the answer, and two round trips */
+#define ANSWER_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
 #define REQUESTS_A_TICK 32
@@ -48,7 +48,7 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
 
 static uint64_t request(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t number,
                         uint64_t cells, bool head, uint64_t now_us) {
-    uint64_t until_us = now_us + ANSWER_WAIT_US + 2 * neighbour_rtt_us(nb);
+    uint64_t until_us = now_us + ANSWER_WAIT_US + neighbour_rtt_us(nb) * 3 / 2;
     struct request m = {
         .slot = c->index,
         .track = s->track,
@@ -102,8 +102,11 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, cells, false, now_us);
     if (until_us == 0) return false;
+    /* One clock for all that is asked of the chunk: the earliest answer that is due. */
+    bool waits =
+        (slot->requested & chunk_missing(slot->chunk)) != 0 && now_us < slot->request_until_us;
     slot->requested |= cells;
-    slot->request_until_us = until_us;
+    slot->request_until_us = waits ? u64_min(slot->request_until_us, until_us) : until_us;
     return true;
 }
 

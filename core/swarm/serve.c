@@ -309,7 +309,7 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
 
 /* The link takes it for lost. Sent again while the child still wants it: this knows which cell is
  * missing one round trip after it went, where the child could only guess. */
-void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index,
+void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
                 uint64_t now_us) {
     struct channel *c = nb->channel;
     struct stream *s = channel_stream(c, track);
@@ -317,10 +317,10 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, track, number)) return;
     if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > SERVE_LATE_US) return;
     const struct neighbour_stream *ns = &nb->streams[track];
-    if (index == SEND_HEAD ? !ns->child_heads
-                           : !(ns->child_granted >> stream_substream(s, number, index) & 1))
-        return;
-    queue(nb, SEND_REPAIR, track, number, index, now_us);
+    bool is_granted = index == SEND_HEAD
+                          ? ns->child_heads
+                          : ns->child_granted >> stream_substream(s, number, index) & 1;
+    if (is_granted || was_asked) queue(nb, SEND_REPAIR, track, number, index, now_us);
 }
 
 /* At once: as long as a list is out of date, circles can close unseen. */

@@ -156,6 +156,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     uint8_t header[CELL_HEADER_BYTES];
     cell_write_header(&cell, header);
     uint64_t token = SEND_TOKEN(cell.slot, cell.track, cell.index, cell.number);
+    if (class == SEND_REPAIR) token |= SEND_ASKED;
     if (link_add_cell(nb->peer->link, header, sizeof header, chunk_cell(chunk, item->index), len,
                       token))
         return;

@@ -1,0 +1,121 @@
+/* supply_grant.c - what a parent's word changes: granted, refused, ended, and who stands above us.
+ */
+#include <string.h>
+
+#include "core/swarm/engine.h"
+#include "core/swarm/supply.h"
+
+#define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes a circle */
+
+/* Substreams and heads (SUBSTREAM_HEADS) that the parent has from us, directly or not. */
+static uint32_t find_loops(const struct channel *c, const struct grant *m) {
+    uint32_t self = load_u32(c->node->id.bytes), loops = 0;
+    for (size_t i = 0; i < m->ancestry_len; i++)
+        for (size_t k = 0; k < m->ancestry[i].ids_len; k++)
+            if (m->ancestry[i].ids[k] == self) loops |= m->ancestry[i].substreams;
+    return loops;
+}
+
+/* Who is above us now. True where that has changed. */
+static bool take_ancestry(struct stream *s, const struct neighbour *nb, const struct ancestry *a) {
+    bool changed = false;
+    for (unsigned index = 0; index < SUPPLIES; index++) {
+        struct supply *supply = &s->supplies[index];
+        if (!(a->substreams >> index & 1) || supply->parent != nb) continue;
+        size_t bytes = a->ids_len * sizeof a->ids[0];
+        if (supply->ancestors_len == a->ids_len && memcmp(supply->ancestors, a->ids, bytes) == 0)
+            continue;
+        supply->ancestors_len = a->ids_len;
+        memcpy(supply->ancestors, a->ids, bytes);
+        changed = true;
+    }
+    return changed;
+}
+
+/* All of a circle see it at about the same time; whoever has moved last has closed it and leaves
+ * at once, the others only where it stands (check). */
+static void note_loop(struct stream *s, const struct neighbour *nb, unsigned index, bool is_loop,
+                      uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    if (supply->parent != nb) return;
+    if (!is_loop)
+        supply->loop_us = 0;
+    else if (now_us - supply->asked_us < LOOP_NEW_US)
+        supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
+    else if (supply->loop_us == 0)
+        supply->loop_us = now_us;
+}
+
+/* The parent's word on one supply: granted, refused, or ended. */
+static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool granted,
+                   uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    if (supply->next == nb) {
+        if (!granted) {
+            supply_cancel_next(s, index, now_us);
+            return;
+        }
+        supply_unask(s, supply->parent, index, now_us);
+        supply->parent = nb;
+        supply->next = NULL;
+        supply_begin(supply, now_us);
+    } else if (supply->parent != nb) {
+        return;
+    }
+    supply->is_granted = granted;
+    if (!granted) supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
+}
+
+static void take_candidates(struct channel *c, const struct grant *m) {
+    for (size_t i = 0; i < m->candidates_len; i++) {
+        if (public_key_equal(&m->candidates[i].peer, &c->node->id)) continue;
+        (void)sampler_add(&c->sampler, &c->node->rng, &m->candidates[i].peer,
+                          &m->candidates[i].endpoint, ORIGIN_NEIGHBOUR);
+    }
+}
+
+static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb,
+                       const struct grant *m, uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[m->track];
+    uint32_t given = m->substreams;
+    if (m->flags & SUBSCRIBE_HEADS) given |= 1u << SUBSTREAM_HEADS;
+    uint32_t loops = find_loops(c, m);
+    for (unsigned index = 0; index < SUPPLIES; index++) {
+        if (!supply_asks(ns, index)) continue;
+        /* A move that would close a circle is not made. */
+        bool closes = loops >> index & 1 && s->supplies[index].next == nb;
+        settle(s, nb, index, given >> index & 1 && !closes, now_us);
+    }
+    bool changed = false;
+    for (size_t i = 0; i < m->ancestry_len; i++)
+        changed = take_ancestry(s, nb, &m->ancestry[i]) || changed;
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        if (supply_asks(ns, index)) note_loop(s, nb, index, loops >> index & 1, now_us);
+    if (changed) serve_ancestry_changed(c, m->track, now_us);
+}
+
+void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct neighbour_stream *ns = &nb->streams[m->track];
+    if (m->generation != ns->generation) return; /* answers what we have since asked anew */
+    if (ns->has_grant && (int16_t)(m->revision - ns->grant_revision) <= 0) return;
+    ns->has_grant = true;
+    ns->grant_revision = m->revision;
+    ns->granted = m->substreams & ns->asked;
+    ns->granted_heads = ns->asked_heads && m->flags & SUBSCRIBE_HEADS;
+    ns->excess = m->excess;
+    if (m->from != FROM_RANDOM_ACCESS && m->substreams != 0) {
+        ns->has_grant_from = true;
+        ns->grant_from = m->from;
+    }
+    take_candidates(c, m);
+    struct stream *s = channel_stream(c, m->track);
+    if (s == NULL || c->is_source) {
+        if (s == NULL && m->substreams == 0)
+            ns->refused_until_us = now_us + REFUSED_PAUSE_US, ns->asked = 0,
+            ns->asked_heads = false;
+        return;
+    }
+    settle_all(c, s, nb, m, now_us);
+    channel_wake(c, now_us);
+}

@@ -1,0 +1,166 @@
+/* supply_watch.c - whether each parent does its part, and what happens where one does not. */
+#include <string.h>
+
+#include "core/swarm/engine.h"
+#include "core/swarm/supply.h"
+
+#define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
+#define LATE_CHUNKS 3             /* that lack cells of one substream */
+#define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
+#define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
+#define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
+#define BALANCE_PERIOD_US (500 * US_PER_MS)
+
+static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    struct neighbour *nb = supply_best(c, s, index, UINT32_MAX, now_us);
+    if (nb == NULL) return;
+    supply->parent = nb;
+    supply_begin(supply, now_us);
+    nb->streams[s->track].starved = true;
+    supply_ask(s, nb, index, s->has_start ? stream_first_hole(s) : FROM_RANDOM_ACCESS);
+}
+
+/* Of the recent chunks: how many lack overdue cells of each substream. */
+static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
+    memset(ret, 0, SUBSTREAMS_MAX);
+    if (!s->window.has_newest || !s->has_start) return;
+    uint32_t number = s->window.newest > 64 ? s->window.newest - 64 : 0;
+    if (number < s->start) number = s->start;
+    for (; number <= s->window.newest; number++) {
+        const struct slot *slot = window_find(&s->window, number);
+        if (slot == NULL || slot->chunk == NULL || now_us - slot->head_us < LATE_US) continue;
+        uint32_t late = 0;
+        for (uint64_t missing = chunk_missing(slot->chunk); missing; missing &= missing - 1) {
+            unsigned index = stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
+            if (now_us - slot->head_us >= supply_patience_us(&s->supplies[index]))
+                late |= 1u << index;
+        }
+        for (; late; late &= late - 1) ret[__builtin_ctz(late)]++;
+    }
+}
+
+/* Somebody has what our parent for heads has not sent. */
+static bool others_are_ahead(const struct channel *c, const struct stream *s, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        const struct neighbour_stream *ns = &nb->streams[s->track];
+        if (!ns->has_held || now_us - ns->newest_us > US_PER_S) continue;
+        if (!s->window.has_newest || ns->newest > s->window.newest) return true;
+    }
+    return false;
+}
+
+static bool is_late(const struct channel *c, const struct stream *s, unsigned index,
+                    const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
+    const struct supply *supply = &s->supplies[index];
+    uint64_t silent_us = now_us - supply->arrived_us;
+    /* One that sends nothing while requests fill its holes is late too. */
+    bool is_dry = silent_us > DRY_US && s->window.has_newest && now_us - s->newest_us < LATE_US;
+    if (index != SUPPLY_HEADS)
+        return is_dry || (late[index] >= LATE_CHUNKS &&
+                          silent_us >= LATE_US + neighbour_rtt_us(supply->parent));
+    uint64_t interval_us = s->kind == TRACK_AUDIO ? 110 * US_PER_MS : 40 * US_PER_MS;
+    return silent_us > LATE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
+}
+
+/* Nothing at all comes over the link while others have newer media: all that it carries moves. */
+static bool is_silent(const struct channel *c, const struct stream *s, const struct neighbour *nb,
+                      uint64_t now_us) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * stats.rtt_us);
+    return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
+}
+
+static void check(struct channel *c, struct stream *s, unsigned index,
+                  const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    if (supply->next != NULL && now_us - supply->next_asked_us > ANSWER_WAIT_US * 2)
+        supply_cancel_next(s, index, now_us);
+    if (supply->parent == NULL) {
+        assign(c, s, index, now_us);
+        return;
+    }
+    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
+    bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
+    bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
+    if (!is_unanswered && !is_loop && !is_silent(c, s, supply->parent, now_us) &&
+        !is_late(c, s, index, late, now_us))
+        return;
+    supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
+    if (supply->parent == NULL) assign(c, s, index, now_us);
+}
+
+static bool grants(const struct neighbour_stream *ns, unsigned index) {
+    return index == SUPPLY_HEADS ? ns->granted_heads : ns->granted >> index & 1;
+}
+
+/* Before the manifest is known: one neighbour at a time is asked for all of the first tracks, so
+ * that media comes one round trip after the dial. */
+static void subscribe_eagerly(struct channel *c, uint64_t now_us) {
+    if (now_us < c->eager_us) return;
+    struct neighbour *best = NULL;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        if (!supply_is_usable(nb) || nb->streams[0].asked ||
+            nb->streams[0].refused_until_us > now_us)
+            continue;
+        bool is_better = best == NULL || (nb->has_hello && !best->has_hello) ||
+                         (nb->broadcast > best->broadcast);
+        if (is_better) best = nb;
+    }
+    if (best == NULL) return;
+    for (size_t t = 0; t < EAGER_TRACKS; t++) {
+        struct neighbour_stream *ns = &best->streams[t];
+        ns->asked = (1u << SUBSTREAMS_MAX) - 1;
+        ns->asked_heads = ns->starved = ns->changed = true;
+        ns->ask_from = FROM_RANDOM_ACCESS;
+        ns->has_ask_from = true;
+    }
+    c->eager_us = now_us + ANSWER_WAIT_US;
+}
+
+/* The manifest came: what was asked before it becomes the streams' supplies. */
+static void adopt_eager(struct channel *c, struct stream *s, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        struct neighbour_stream *ns = &nb->streams[s->track];
+        ns->asked &= stream_all_substreams(s);
+        ns->granted &= stream_all_substreams(s);
+        for (unsigned index = 0; index < SUPPLIES; index++) {
+            struct supply *supply = &s->supplies[index];
+            if (!supply_asks(ns, index)) continue;
+            if (supply->parent != NULL) {
+                supply_unask(s, nb, index, now_us);
+                continue;
+            }
+            supply->parent = nb;
+            supply->is_granted = grants(ns, index);
+            supply->asked_us = supply->arrived_us = now_us;
+        }
+    }
+    s->is_adopted = true;
+}
+
+void supply_tick(struct channel *c, uint64_t now_us) {
+    if (c->is_source) return;
+    if (!c->has_manifest) {
+        subscribe_eagerly(c, now_us);
+        supply_flush(c, now_us);
+        return;
+    }
+    bool balances = now_us >= c->balance_us;
+    if (balances) c->balance_us = now_us + BALANCE_PERIOD_US;
+    for (size_t t = 0; t < c->streams_len; t++) {
+        struct stream *s = &c->streams[t];
+        if (!s->is_adopted) adopt_eager(c, s, now_us);
+        if (s->has_end) continue;
+        uint8_t late[SUBSTREAMS_MAX];
+        count_late(s, now_us, late);
+        for (unsigned index = 0; index < s->substreams; index++) check(c, s, index, late, now_us);
+        check(c, s, SUPPLY_HEADS, late, now_us);
+        if (balances) supply_balance(c, s, now_us);
+    }
+    supply_flush(c, now_us);
+}
