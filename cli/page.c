@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_string.h"
+#include "cli/json_quote.h"
 #include "cli/log.h"
 #include "core/base/err.h"
 
@@ -43,19 +43,19 @@ static int write_status(void *owner, char *ret, size_t capacity) {
     const struct manifest *m = node_manifest(n, p->channel);
     struct node_channel_stats c;
     node_channel_stats(n, p->channel, &c);
-    char title[JSON_STRING_MAX(TITLE_MAX)] = "null", codecs[TRACKS_MAX * (CODEC_MAX + 2)] = "";
-    char quoted[JSON_STRING_MAX(sizeof codecs)] = "null", lag[24] = "null";
+    char title[JSON_QUOTE_MAX(TITLE_MAX)] = "null", codecs[TRACKS_MAX * (CODEC_MAX + 2)] = "";
+    char quoted[JSON_QUOTE_MAX(sizeof codecs)] = "null", lag[24] = "null";
     if (m != NULL) {
-        json_string(m->title, title, sizeof title);
+        json_quote(m->title, title, sizeof title);
         write_codecs(m, codecs, sizeof codecs);
-        json_string(codecs, quoted, sizeof quoted);
+        json_quote(codecs, quoted, sizeof quoted);
     }
     if (c.lag_samples > 0) snprintf(lag, sizeof lag, "%" PRIu64, c.lag_p50_us / 1000);
-    int len = snprintf(ret, capacity,
-                       "{\"state\":\"%s\",\"title\":%s,\"codecs\":%s,\"broadcast\":%" PRIu64
-                       ",\"lag_ms\":%s,\"links\":%u,\"viewers\":%u}",
-                       state_of(n, p->channel, &c), title, quoted, c.broadcast, lag, c.neighbours,
-                       c.neighbours);
+    int len = snprintf(
+        ret, capacity,
+        "{\"state\":\"%s\",\"title\":%s,\"codecs\":%s,\"broadcast\":%" PRIu64
+        ",\"lag_ms\":%s,\"links\":%u,\"viewers\":null}", /* nobody knows the swarm's size yet */
+        state_of(n, p->channel, &c), title, quoted, c.broadcast, lag, c.neighbours);
     return len < 0 || (size_t)len >= capacity ? ERR_FULL : len;
 }
 
@@ -93,7 +93,7 @@ int page_open(struct page **ret, const struct options *options, struct host *hos
     };
     int err = http_server_open(&p->server, loop_base(host_loop(host)), &config, why, sizeof why);
     if (err) {
-        log_error("shoal", "--http %s", why);
+        log_error("--%s", why); /* "http: 127.0.0.1:80 is in use..." */
         free(p);
         return err;
     }
