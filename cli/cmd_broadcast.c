@@ -1,6 +1,7 @@
 /* cmd_broadcast.c - shoal broadcast: from an input to the swarm. */
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +81,29 @@ static int make_key(struct broadcast *b) {
     return err;
 }
 
+/* A pipe or a listener waits for its writer as long as it takes: a signal ends that, too. Once the
+ * host is open, signals are the loop's. */
+static atomic_bool is_cancelled;
+
+static void cancel(int signal) {
+    (void)signal;
+    is_cancelled = true;
+}
+
+static void listen_for_cancel(void) {
+    struct sigaction action = {.sa_handler = cancel};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static int open_source(struct broadcast *b) {
     const struct options *o = b->options;
     struct source_config config = source_config_default();
     if (o->arguments_len > 0) config.input = o->arguments[0];
+    config.cancel = &is_cancelled;
+    listen_for_cancel();
+    if (strstr(config.input, "listen") != NULL)
+        log_info("input", "waiting for a sender that calls %s", config.input);
     config.format = o->format;
     config.pace = !o->no_pace;
     config.loop = o->loop;
@@ -97,7 +117,7 @@ static int open_source(struct broadcast *b) {
     config.keyint_us = o->keyint;
     char why[SOURCE_WHY_MAX];
     int err = source_open(&b->source, &config, why, sizeof why);
-    if (err) log_error("%s", why);
+    if (err && !is_cancelled) log_error("%s", why);
     return err;
 }
 
@@ -299,10 +319,12 @@ int cmd_broadcast(const struct options *options) {
     if (!err) err = open_source(&b);
     bool is_usage = err == ERR_ARGUMENT;
     if (!err) err = host_open(&b.host, &config);
+    if (!err && is_cancelled) err = ERR_STATE;
     if (!err) err = make_key(&b);
     if (!err) err = go_on_air(&b);
     if (!err) err = run(&b);
     if (!err) err = b.err;
     close_all(&b);
-    return is_usage ? EXIT_USAGE : err ? EXIT_FAILED : EXIT_DONE;
+    if (is_usage) return EXIT_USAGE;
+    return err && !is_cancelled ? EXIT_FAILED : EXIT_DONE;
 }
