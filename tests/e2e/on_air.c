@@ -167,12 +167,18 @@ static void report(const struct show *s) {
            100 * (sent / received - 1));
 }
 
+static void watches(struct actor *a, double seconds) {
+    uint64_t deadline_us = (uint64_t)(seconds * 1e6) + STAGE_DEADLINE_US;
+    int err = process_wait_number(a->process, a->stats, "uptime_us", seconds * 1e6, deadline_us);
+    must(err == 0, "%s: %s", a->name, err_text(err));
+}
+
 int main(void) {
     struct show s = {0};
     stage_open();
     start_all(&s);
     double seconds = seconds_wanted();
-    for (size_t i = 0; i < VIEWERS; i++) actor_wait(s.viewers[i], "uptime_us", seconds * 1e6);
+    for (size_t i = 0; i < VIEWERS; i++) watches(s.viewers[i], seconds);
     for (size_t i = 0; i < VIEWERS; i++) actor_missed_nothing(s.viewers[i]);
     actor_missed_nothing(s.relay);
     check_upload(&s);
