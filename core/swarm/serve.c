@@ -9,12 +9,12 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_COPIES 2              /* of a substream, that the source gives freely */
-#define SOURCE_HEADS 4               /* children with heads from the source: 2 % of the rate each */
-#define CROWD 4                      /* neighbours from which on the source saves */
+#define SOURCE_COPIES 2          /* of a substream, that the source gives freely */
+#define SOURCE_HEADS 4           /* children with heads from the source: 2 % of the rate each */
+#define CROWD 4                  /* neighbours from which on the source saves */
 #define ADMIT_PERCENT 75         /* of the uplink, to those who could ask elsewhere, */
 #define ADMIT_STARVED_PERCENT 90 /* and to those who could not */
-#define COST_PERCENT 118         /* of a substream's media: headers, heads, acknowledgements, repairs */
+#define COST_PERCENT 118 /* of a substream's media: headers, heads, acknowledgements, repairs */
 #define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
 #define SHED_PERIOD_US (1 * US_PER_S)
 #define SHED_AFTER_US (500 * US_PER_MS) /* of a short uplink */

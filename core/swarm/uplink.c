@@ -19,7 +19,7 @@
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
 #define USELESS_US (2 * US_PER_S)      /* behind live: nobody waits for it any more */
-#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
+#define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 
 static double bucket_size(const struct uplink *u) {
