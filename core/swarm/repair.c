@@ -11,9 +11,9 @@
 #define ANSWER_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
-#define REQUESTS_A_TICK 8
-#define BACKOFF_MAX 4               /* doublings of the wait for an answer */
-#define URGENT_US (300 * US_PER_MS) /* after a chunk was first heard of */
+#define REQUESTS_A_TICK 16
+#define BACKOFF_MAX 3               /* doublings of the wait for an answer */
+#define URGENT_US (150 * US_PER_MS) /* after a chunk was first heard of */
 
 static bool can_ask(const struct neighbour *nb) {
     return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
@@ -91,7 +91,9 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
 
 /* Where answers do not come everybody is short of uplink, and asking faster makes it worse. */
 static unsigned backoff_of(const struct slot *slot) {
-    return slot->requests < BACKOFF_MAX ? slot->requests : BACKOFF_MAX;
+    return slot->requests < 2                  ? 0
+           : slot->requests - 1u < BACKOFF_MAX ? slot->requests - 1u
+                                               : BACKOFF_MAX;
 }
 
 static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
