@@ -126,7 +126,9 @@ uint64_t uplink_capacity_bps(const struct node *n);
 /* A send item's index for the chunk's head. */
 #define SEND_HEAD UINT8_MAX
 
-/* What a link gives back when it was lost. Never 0. SEND_ASKED marks the answer to a REQUEST. */
+/* What a link gives back when it was lost. Never 0. SEND_ASKED marks what was
+ * asked for by number, a backlog or the answer to a REQUEST: it is owed whatever is granted since.
+ */
 #define SEND_ASKED (1ull << 62)
 #define SEND_TOKEN(channel, track, index, number)                                                  \
     (1ull << 63 | (uint64_t)(channel) << 56 | (uint64_t)(track) << 48 | (uint64_t)(index) << 32 |  \

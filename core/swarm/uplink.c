@@ -131,14 +131,16 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     return head_cell_len(&slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
 }
 
-static bool put_head(struct neighbour *nb, const struct chunk *chunk, uint64_t now_us) {
+static bool put_head(struct neighbour *nb, enum send_class class, const struct chunk *chunk,
+                     uint64_t now_us) {
     uint8_t buffer[HEAD_SIZE_MAX + 8];
     struct writer w = writer_init(buffer, sizeof buffer);
     head_message_write(&w, &(struct head_message){
                                .slot = nb->channel->index,
                                .head = {.data = chunk_encoded(chunk), .len = chunk->encoded_len}});
     uint64_t token =
-        SEND_TOKEN(nb->channel->index, chunk->head.track, SEND_HEAD, chunk->head.number);
+        SEND_TOKEN(nb->channel->index, chunk->head.track, SEND_HEAD, chunk->head.number) |
+        (class != SEND_FRESH ? SEND_ASKED : 0);
     return link_send_unreliable(nb->peer->link, buffer, writer_len(&w), token, now_us) == 0;
 }
 
@@ -149,7 +151,7 @@ static unsigned put_heads(struct neighbour *nb, enum send_class class, uint64_t 
     while (heads < HEADS_A_DATAGRAM && (item = send_queue_peek(&nb->queue, class)) != NULL) {
         const struct chunk *chunk = chunk_to_send(nb, class, item, now_us);
         if (chunk != NULL && item->index != SEND_HEAD) break;
-        if (chunk != NULL && put_head(nb, chunk, now_us)) heads++;
+        if (chunk != NULL && put_head(nb, class, chunk, now_us)) heads++;
         send_queue_pop(&nb->queue, class);
     }
     return heads;
@@ -169,7 +171,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     uint8_t header[CELL_HEADER_BYTES];
     cell_write_header(&cell, header);
     uint64_t token = SEND_TOKEN(cell.slot, cell.track, cell.index, cell.number);
-    if (class == SEND_REPAIR) token |= SEND_ASKED;
+    if (class != SEND_FRESH) token |= SEND_ASKED;
     if (link_add_cell(nb->peer->link, header, sizeof header, chunk_cell(chunk, item->index), len,
                       token))
         return;
