@@ -7,6 +7,7 @@
 #include "core/swarm/engine.h"
 
 #define BACKLOG_WAIT_US (500 * US_PER_MS) /* a second of 3 Mb/s over 6 Mb/s */
+#define UNOWED_WAIT_US (100 * US_PER_MS)  /* what the parent before has sent may be on its way */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define ANSWER_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
@@ -80,10 +81,11 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
     for (; missing; missing &= missing - 1) {
         uint32_t index = (uint32_t)__builtin_ctzll(missing);
         const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
-        uint64_t patience_us = supply_patience_us(supply);
-        /* A parent that was asked after the head came owes it since then. */
-        uint64_t since_us =
-            supply->parent == NULL ? slot->head_us : u64_max(slot->head_us, supply->asked_us);
+        /* A parent that was asked after the head came owes it since then; one that took over later
+         * does not owe it at all. */
+        bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from;
+        uint64_t since_us = is_owed ? u64_max(slot->head_us, supply->asked_us) : slot->head_us;
+        uint64_t patience_us = is_owed ? supply_patience_us(supply) : UNOWED_WAIT_US;
         if (now_us - since_us >= patience_us) due |= 1ull << index;
     }
     return due;

@@ -21,6 +21,8 @@ struct supply {
     bool is_granted;        /* the parent said that it sends */
     uint64_t asked_us;      /* when the parent was asked */
     uint64_t next_asked_us;
+    uint32_t owes_from; /* the first chunk that the parent was asked for */
+    uint32_t next_owes_from;
     uint64_t arrived_us; /* newest arrival from the parent */
     uint64_t delay_us;   /* of its cells behind their heads, smoothed; and how much that varies */
     uint64_t delay_var_us;

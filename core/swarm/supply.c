@@ -64,6 +64,7 @@ void supply_abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_
     ns->refused_until_us = u64_max(ns->refused_until_us, now_us + pause_us);
     supply->parent = supply->next;
     supply->next = NULL;
+    supply->owes_from = supply->next_owes_from;
     supply_begin(supply, now_us);
 }
 

@@ -81,6 +81,15 @@ struct neighbour *supply_best(const struct channel *c, const struct stream *s, u
     return best;
 }
 
+/* Asks `nb` to take over with the next chunk; the old parent goes when it has said yes. */
+static void take_next(struct stream *s, unsigned index, struct neighbour *nb, uint64_t now_us) {
+    struct supply *supply = &s->supplies[index];
+    supply->next = nb;
+    supply->next_asked_us = now_us;
+    supply->next_owes_from = s->window.has_newest ? s->window.newest + 1 : s->start;
+    supply_ask(s, nb, index, supply->next_owes_from);
+}
+
 /* Moves one substream of a parent that carries more than its share, would rather lose it, or is
  * much later than another could be. */
 static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64_t now_us) {
@@ -95,9 +104,7 @@ static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64
         bool is_excess = old->streams[s->track].excess >> index & 1;
         bool is_wanted = is_excess || load_of(old, s) > share || gain_us > CELLS_GAIN_US;
         if (!is_wanted || cost > (int64_t)US_PER_S) continue;
-        supply->next = nb;
-        supply->next_asked_us = now_us;
-        supply_ask(s, nb, index, s->window.has_newest ? s->window.newest + 1 : s->start);
+        take_next(s, index, nb, now_us);
         return true;
     }
     return false;
@@ -111,9 +118,7 @@ static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     if (nb == NULL || !nb->has_hello || !nb->streams[s->track].has_lateness) return;
     int64_t gain_us = (int64_t)supply->delay_us - cost_of(c, s, nb, SUPPLY_HEADS, now_us);
     if (gain_us < HEADS_GAIN_US) return;
-    supply->next = nb;
-    supply->next_asked_us = now_us;
-    supply_ask(s, nb, SUPPLY_HEADS, s->window.newest + 1);
+    take_next(s, SUPPLY_HEADS, nb, now_us);
 }
 
 void supply_balance(struct channel *c, struct stream *s, uint64_t now_us) {

@@ -59,6 +59,7 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
         if (supply->parent != NULL) supply_unask(s, supply->parent, index, now_us);
         supply->parent = nb;
         supply->next = NULL;
+        supply->owes_from = supply->next_owes_from;
         supply_begin(supply, now_us);
     } else if (supply->parent != nb) {
         return;

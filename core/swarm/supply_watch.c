@@ -30,7 +30,8 @@ static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t
     supply->parent = nb;
     supply_begin(supply, now_us);
     nb->streams[s->track].starved = true;
-    supply_ask(s, nb, index, s->has_start ? owed_from(s) : FROM_RANDOM_ACCESS);
+    supply->owes_from = s->has_start ? owed_from(s) : 0;
+    supply_ask(s, nb, index, s->has_start ? supply->owes_from : FROM_RANDOM_ACCESS);
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */
