@@ -175,7 +175,7 @@ static void on_linger(void *ctx, uint64_t now_us) {
 static void on_outbid(void *ctx, uint64_t id) {
     struct broadcast *b = ctx;
     uint64_t now_us = loop_now_us(host_loop(b->host));
-    if (id <= b->on_air.manifest.broadcast) return;
+    if (id <= b->on_air.manifest.broadcast || b->err) return;
     if (b->was_outbid || now_us - b->start_us > OUTBID_WITHIN_US) {
         log_error("the channel went on air elsewhere with the same key: this broadcast ends");
         b->err = ERR_STATE;
