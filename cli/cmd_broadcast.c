@@ -23,6 +23,8 @@
 struct broadcast {
     const struct options *options;
     struct keyfile key;
+    char key_path[PATH_MAX];
+    bool key_is_missing;
     struct host *host;
     struct source *source;
     struct loop_watch *source_watch;
@@ -37,30 +39,43 @@ struct broadcast {
     uint64_t dropped_said;
 };
 
-/* The key file that is named, or the default one, which is made where there is none. */
-static int take_key(struct broadcast *b) {
-    char path[PATH_MAX], message[KEYFILE_MESSAGE_MAX];
-    int err = keyfile_path(b->options->key, path, message);
-    if (!err) err = keyfile_read(path, KEYFILE_OF_CHANNEL, &b->key, message);
-    if (err == ERR_NOT_FOUND && b->options->key == NULL && xdg_make_folders(path) == 0) {
-        struct random random = random_from_system();
-        keyfile_generate(&b->key, b->options->is_private, &random);
-        secret_erase(&random, sizeof random);
-        err = keyfile_write(path, KEYFILE_OF_CHANNEL, &b->key, message);
-        if (!err) log_info("key", "made a new channel: %s holds its secret, keep a copy", path);
+/* The key file that is named, or the default one: where there is none it is made, but only once
+ * the broadcast is sure to begin. */
+static int read_key(struct broadcast *b) {
+    char message[KEYFILE_MESSAGE_MAX];
+    int err = keyfile_path(b->options->key, b->key_path, message);
+    if (!err) err = keyfile_read(b->key_path, KEYFILE_OF_CHANNEL, &b->key, message);
+    if (err == ERR_NOT_FOUND && b->options->key == NULL) {
+        b->key_is_missing = true;
+        return 0;
     }
     if (err) {
-        log_error("shoal", "%s", message);
+        log_error("%s", message);
         return err;
     }
     if (b->options->is_private && !b->key.has_read_key) {
-        log_error("shoal",
-                  "--private: %s is the key of a public channel; make a private one with "
+        log_error("--private: %s is the key of a public channel; make a private one with "
                   "'shoal keygen --private FILE'",
-                  path);
-        return ERR_ARGUMENT;
+                  b->key_path);
+        return ERR_STATE;
     }
     return 0;
+}
+
+static int make_key(struct broadcast *b) {
+    char message[KEYFILE_MESSAGE_MAX];
+    if (!b->key_is_missing) return 0;
+    struct random random = random_from_system();
+    keyfile_generate(&b->key, b->options->is_private, &random);
+    secret_erase(&random, sizeof random);
+    int err = xdg_make_folders(b->key_path);
+    if (err) snprintf(message, sizeof message, "%.400s: its folder cannot be made", b->key_path);
+    if (!err) err = keyfile_write(b->key_path, KEYFILE_OF_CHANNEL, &b->key, message);
+    if (err)
+        log_error("%s", message);
+    else
+        log_info("key", "made a new channel: %s holds its secret, keep a copy", b->key_path);
+    return err;
 }
 
 static int open_source(struct broadcast *b) {
@@ -80,12 +95,12 @@ static int open_source(struct broadcast *b) {
     config.keyint_us = o->keyint;
     char why[SOURCE_WHY_MAX];
     int err = source_open(&b->source, &config, why, sizeof why);
-    if (err) log_error("shoal", "%s", why);
+    if (err) log_error("%s", why);
     return err;
 }
 
 static void fail(struct broadcast *b, const char *what, int err) {
-    log_error("shoal", "%s: %s", what, err_text(err));
+    log_error("%s: %s", what, err_text(err));
     b->err = err;
     host_stop(b->host);
 }
@@ -105,7 +120,7 @@ static void check_source(struct broadcast *b) {
     case SOURCE_RUNNING: return;
     case SOURCE_ENDED: log_info("on-air", "the input has ended: so does the broadcast"); break;
     case SOURCE_FAILED:
-        log_error("shoal", "%s", why);
+        log_error("%s", why);
         b->err = ERR_SYSTEM;
         break;
     }
@@ -140,8 +155,7 @@ static void on_outbid(void *ctx, uint64_t id) {
     uint64_t now_us = loop_now_us(host_loop(b->host));
     if (id <= b->on_air.manifest.broadcast) return;
     if (b->was_outbid || now_us - b->start_us > OUTBID_WITHIN_US) {
-        log_error("shoal",
-                  "the channel went on air elsewhere with the same key: this broadcast ends");
+        log_error("the channel went on air elsewhere with the same key: this broadcast ends");
         b->err = ERR_STATE;
         host_stop(b->host);
         return;
@@ -167,7 +181,8 @@ static void on_second(void *ctx, struct stats *s, uint64_t now_us) {
     node_stats(host_node(b->host), &n);
     node_channel_stats(host_node(b->host), b->on_air.channel, &c);
     source_stats(b->source, &source);
-    s->first_chunk_us = s->first_output_us = STATS_NONE;
+    s->first_chunk_us = s->first_output_us = STATS_NONE; /* a source plays nothing */
+    s->buffer_us = 0;
     int err = on_air_renew(&b->on_air, loop_utc_us(), now_us);
     if (err) fail(b, "cannot sign the manifest", err);
     if (n.uplink_short && n.demand_bps > n.uplink_bps && b->seconds++ % SHORT_SAID_EVERY_S == 0)
@@ -192,7 +207,10 @@ static bool on_stopping(void *ctx, int signal) {
     if (signal != SIGINT || b->has_ended) return false;
     uint64_t now_us = loop_now_us(host_loop(b->host));
     int err = on_air_end(&b->on_air, loop_utc_us(), now_us);
-    if (err) log_warn("on-air", "the end could not be signed: %s", err_text(err));
+    if (err)
+        log_warn("on-air", "the end could not be signed: %s", err_text(err));
+    else
+        log_info("on-air", "telling the viewers that the broadcast ends; once more ends at once");
     end(b);
     host_pump(b->host);
     return err == 0;
@@ -213,7 +231,7 @@ static int go_on_air(struct broadcast *b) {
     int err = on_air_start(&b->on_air, host_node(b->host), channel, &b->key, b->options->title,
                            tracks, tracks_len, 0, loop_utc_us(), now_us);
     if (err) {
-        log_error("shoal", "cannot go on air: %s", err_text(err));
+        log_error("cannot go on air: %s", err_text(err));
         return err;
     }
     host_set_broadcast_key(b->host, &b->on_air.broadcast_key);
@@ -224,7 +242,7 @@ static int go_on_air(struct broadcast *b) {
     }
     char text[CHANNEL_LINK_TEXT_MAX];
     channel_link_format(&link, text);
-    host_announce_line(false, "link", text);
+    host_announce_line(recording_is_stdout(b->options), "link", text);
     return 0;
 }
 
@@ -249,6 +267,14 @@ static void close_all(struct broadcast *b) {
     keyfile_erase(&b->key);
 }
 
+static int check(const struct options *options) {
+    if (options->max_upload != 0) return recording_check(options);
+    log_error(
+        "--max-upload 0: a broadcaster that sends nothing is not on air; give a rate, or leave it "
+        "out");
+    return ERR_ARGUMENT;
+}
+
 int cmd_broadcast(const struct options *options) {
     struct broadcast b = {.options = options};
     struct host_config config = {
@@ -260,13 +286,15 @@ int cmd_broadcast(const struct options *options) {
         .handler = &handler,
         .ctx = &b,
     };
-    int err = recording_check(options);
-    if (!err) err = take_key(&b);
+    int err = check(options);
+    if (!err) err = read_key(&b);
     if (!err) err = open_source(&b);
+    bool is_usage = err == ERR_ARGUMENT;
     if (!err) err = host_open(&b.host, &config);
+    if (!err) err = make_key(&b);
     if (!err) err = go_on_air(&b);
     if (!err) err = run(&b);
     if (!err) err = b.err;
     close_all(&b);
-    return err ? EXIT_FAILED : EXIT_DONE;
+    return is_usage ? EXIT_USAGE : err ? EXIT_FAILED : EXIT_DONE;
 }

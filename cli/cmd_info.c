@@ -22,6 +22,7 @@ struct info {
     uint64_t manifest_us; /* 0: not yet */
     uint64_t on_air_us;
     bool has_ended;
+    bool is_interrupted; /* there is no answer then */
 };
 
 static void on_manifest(void *ctx, int channel, bool new_broadcast) {
@@ -103,7 +104,9 @@ static int look(struct info *info, const struct channel_link *link) {
     info->channel = host_join(info->host, link, false);
     if (info->channel < 0) return info->channel;
     loop_timer_at(info->timer, info->start_us + LOOK_EVERY_US);
-    return host_run(info->host);
+    int err = host_run(info->host);
+    info->is_interrupted = loop_signal(loop) != 0;
+    return err;
 }
 
 int cmd_info(const struct options *options) {
@@ -119,12 +122,12 @@ int cmd_info(const struct options *options) {
     if (link_read(options->arguments[0], &link)) return EXIT_USAGE;
     int err = host_open(&info.host, &config);
     if (!err) err = look(&info, &link);
-    if (!err) {
+    if (!err && !info.is_interrupted) {
         char text[CHANNEL_LINK_TEXT_MAX];
         channel_link_format(&(struct channel_link){.channel = link.channel}, text);
         print(&info, text);
     }
     if (info.timer != NULL) loop_timer_free(info.timer);
     host_close(info.host);
-    return !err && info.on_air_us != 0 ? EXIT_DONE : EXIT_FAILED;
+    return !err && (info.on_air_us != 0 || info.is_interrupted) ? EXIT_DONE : EXIT_FAILED;
 }

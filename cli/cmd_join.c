@@ -41,8 +41,7 @@ static void on_manifest(void *ctx, int channel, bool new_broadcast) {
     v->was_on_air = true;
     if (m->flags & MANIFEST_PRIVATE && !v->link.has_read_key && !v->is_private_said) {
         v->is_private_said = true;
-        log_error("shoal",
-                  "the channel is private and this link lacks its 'read=' part: ask for the "
+        log_error("the channel is private and this link lacks its 'read=' part: ask for the "
                   "whole link");
         v->err = ERR_PERMISSION;
         host_stop(v->host);
@@ -146,6 +145,7 @@ int cmd_join(const struct options *options) {
     };
     if (link_read(options->arguments[0], &v.link)) return EXIT_USAGE;
     int err = recording_check(options);
+    if (err == ERR_ARGUMENT) return EXIT_USAGE;
     if (!err) err = host_open(&v.host, &config);
     if (!err) err = watch(&v);
     if (!err) err = v.err;

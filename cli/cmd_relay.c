@@ -51,6 +51,18 @@ static int join_all(struct relay *r, const struct channel_link *links, int n) {
     return 0;
 }
 
+/* Returns whether no two links are of the same channel. */
+static bool links_differ(const struct options *o, const struct channel_link *links, int n) {
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++) {
+            if (!public_key_equal(&links[i].channel, &links[j].channel)) continue;
+            log_error("link '%.*s': named twice", (int)strcspn(o->arguments[i], "?"),
+                      o->arguments[i]);
+            return false;
+        }
+    return true;
+}
+
 static int run(struct relay *r, const struct channel_link *links, int n) {
     int err = join_all(r, links, n);
     if (!err) err = page_open(&r->page, r->options, r->host, false, 0);
@@ -68,6 +80,13 @@ int cmd_relay(const struct options *options) {
     int n = options->arguments_len;
     for (int i = 0; i < n; i++)
         if (link_read(options->arguments[i], &links[i])) return EXIT_USAGE;
+    if (!links_differ(options, links, n)) return EXIT_USAGE;
+    if (n > 0 && options->max_upload == 0) {
+        log_error(
+            "--max-upload 0: a relay serves others, so it must upload; give a rate, or leave it "
+            "out");
+        return EXIT_USAGE;
+    }
     struct host_config config = {
         .options = options,
         .role = ROLE_RELAY,

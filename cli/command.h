@@ -22,6 +22,7 @@ enum command_id {
 /* Sets of commands, for the rows of options.def. */
 #define FOR(command) (1u << COMMAND_##command)
 #define RUNS (FOR(broadcast) | FOR(join) | FOR(relay) | FOR(info))
+#define SENDS (FOR(broadcast) | FOR(join) | FOR(relay))
 #define EVERY ((1u << COMMAND_COUNT) - 1)
 
 struct command {

@@ -16,7 +16,7 @@ void help_overview(FILE *to) {
 }
 
 bool option_is_shared(const struct option *option) {
-    return option->commands == RUNS || option->commands == EVERY;
+    return option->commands == RUNS || option->commands == SENDS || option->commands == EVERY;
 }
 
 /* Words, wrapped, with `indent` blanks in front of each line. */

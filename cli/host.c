@@ -119,7 +119,7 @@ static void on_second(void *ctx, uint64_t now_us) {
 
 /* Says what could not be had, and gives the error back. */
 static int refused(const char *what) {
-    log_error("shoal", "%s", what);
+    log_error("%s", what);
     return ERR_SYSTEM;
 }
 
@@ -133,7 +133,7 @@ static int open_socket(struct host *h) {
         endpoint_format(&listen->at, text);
     int err = udp_open(&h->udp, text, why);
     if (err) {
-        log_error("shoal", "--listen %s", why);
+        log_error("--listen: %s", why);
         return err;
     }
     struct endpoint bound = udp_local(h->udp);
@@ -231,8 +231,7 @@ int host_join(struct host *h, const struct channel_link *link, bool plays) {
     int channel = node_join(h->node, &link->channel, link->has_read_key ? &link->read_key : NULL,
                             plays, now_us);
     if (channel < 0) {
-        log_error("shoal", "%s",
-                  channel == ERR_DUPLICATE ? "the same channel is named twice" : err_text(channel));
+        log_error("cannot take part in the channel: %s", err_text(channel));
         return channel;
     }
     if (h->channels_len++ == 0)

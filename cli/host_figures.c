@@ -14,7 +14,7 @@ int figures_open(struct host *h) {
     char message[STATS_MESSAGE_MAX];
     h->stats_fd = stats_open(h->options->stats, message);
     if (h->stats_fd >= 0) return 0;
-    log_error("shoal", "--stats %s", message);
+    log_error("--stats: %s", message);
     return h->stats_fd;
 }
 

@@ -109,7 +109,7 @@ static int open_discovery(struct host *h) {
     };
     int err = discovery_open(&h->discovery, &config, why);
     if (err) {
-        log_error("shoal", "--dht-port %s", why);
+        log_error("--dht-port: %s", why);
         return err;
     }
     h->discovery_watch = loop_watch_new(h->loop, discovery_fd(h->discovery), on_discovery, h);

@@ -137,7 +137,8 @@ int keyfile_write(const char *path, enum keyfile_kind kind, const struct keyfile
 /* Reading. */
 
 static int file_check(const struct stat *st, const char *path, char *message) {
-    if (!S_ISREG(st->st_mode)) return fail(message, ERR_FORMAT, path, "not a file");
+    if (!S_ISREG(st->st_mode))
+        return fail(message, ERR_FORMAT, path, "not a file; expected a key file");
     if (st->st_size >= KEYFILE_SIZE_MAX)
         return fail(message, ERR_FORMAT, path, "not a key file: it is too large");
     return 0;
@@ -177,7 +178,8 @@ static int file_load(const char *path, char *ret, char *message) {
     close(fd);
     ret[len] = '\0';
     bool is_ours = strlen(ret) == len && strncmp(ret, TITLE_START, strlen(TITLE_START)) == 0;
-    if (!err && !is_ours) err = fail(message, ERR_FORMAT, path, "not a key file");
+    if (!err && !is_ours)
+        err = fail(message, ERR_FORMAT, path, "not a key file, as 'shoal keygen' makes one");
     return err ? err : permissions_check(&st, path, message);
 }
 
@@ -190,7 +192,8 @@ static int title_check(const char *line, enum keyfile_kind kind, const char *pat
     char *end;
     unsigned long version = strtoul(line + len, &end, 10);
     if (end == line + len || *end != '\0')
-        return fail(message, ERR_FORMAT, path, "its first line is damaged");
+        return fail(message, ERR_FORMAT, path,
+                    "its first line is damaged; take a copy of the file");
     if (version != KEYFILE_VERSION)
         return fail(message, ERR_VERSION, path, "version %lu; this program reads version %d",
                     version, KEYFILE_VERSION);
@@ -241,7 +244,7 @@ static int text_parse(char *text, enum keyfile_kind kind, const char *path, stru
     for (unsigned number = 2; !err && (line = strsep(&rest, "\n")) != NULL; number++) {
         if (line[0] == '\0' || line[0] == '#') continue;
         err = part_take(line, parts, has);
-        if (err) fail(message, err, path, "line %u is damaged", number);
+        if (err) fail(message, err, path, "line %u is damaged; take a copy of the file", number);
     }
     if (!err) {
         err = parts_check(parts, has, ret);

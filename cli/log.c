@@ -102,10 +102,10 @@ static void status_show(void) {
 }
 
 static void line_write(enum log_level level, const char *area, const char *text, unsigned held) {
-    static const char *const names[] = {"error", "warn", "info", "debug", "trace"};
+    static const char *const levels[] = {"", "warn ", "info ", "debug ", "trace "};
     bool stood = state.status_stands;
     status_hide();
-    fprintf(to(), "%s %s: %s", names[level], area, text);
+    fprintf(to(), "%s%s: %s", levels[level], area, text);
     if (held > 0) fprintf(to(), " held_back=%u", held);
     fputc('\n', to());
     if (stood) status_show();

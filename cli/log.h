@@ -1,5 +1,5 @@
-/* log.h - what the program tells on standard error: lines "level area: text key=value", and one
- * status line.
+/* log.h - what the program tells on standard error: lines "level area: text key=value", what went
+ * wrong as "shoal: text", and one status line.
  *
  * On a terminal the status line stands at the bottom and is written over in place; elsewhere it is
  * a line at most once a minute. A line that one place in the code writes again and again is written
@@ -45,7 +45,8 @@ bool log_is_on(enum log_level level);
 
 /* One line without a newline. `format` also says which place in the code it is. */
 PRINTF_LIKE(3, 4) void log_line(enum log_level level, const char *area, const char *format, ...);
-#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+/* What the program cannot do, for a person: it names the thing and what would be right. */
+#define log_error(...) log_line(LOG_ERROR, "shoal", __VA_ARGS__)
 #define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)

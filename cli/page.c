@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/json_text.h"
+#include "cli/json_quote.h"
 #include "cli/log.h"
 #include "core/base/err.h"
 
@@ -43,12 +43,12 @@ static int write_status(void *owner, char *ret, size_t capacity) {
     const struct manifest *m = node_manifest(n, p->channel);
     struct node_channel_stats c;
     node_channel_stats(n, p->channel, &c);
-    char title[JSON_TEXT_MAX(TITLE_MAX)] = "null", codecs[TRACKS_MAX * (CODEC_MAX + 2)] = "";
-    char quoted[JSON_TEXT_MAX(sizeof codecs)] = "null", lag[24] = "null";
+    char title[JSON_QUOTE_MAX(TITLE_MAX)] = "null", codecs[TRACKS_MAX * (CODEC_MAX + 2)] = "";
+    char quoted[JSON_QUOTE_MAX(sizeof codecs)] = "null", lag[24] = "null";
     if (m != NULL) {
-        json_text(m->title, title, sizeof title);
+        json_quote(m->title, title, sizeof title);
         write_codecs(m, codecs, sizeof codecs);
-        json_text(codecs, quoted, sizeof quoted);
+        json_quote(codecs, quoted, sizeof quoted);
     }
     if (c.lag_samples > 0) snprintf(lag, sizeof lag, "%" PRIu64, c.lag_p50_us / 1000);
     int len = snprintf(ret, capacity,
@@ -93,7 +93,7 @@ int page_open(struct page **ret, const struct options *options, struct host *hos
     };
     int err = http_server_open(&p->server, loop_base(host_loop(host)), &config, why, sizeof why);
     if (err) {
-        log_error("shoal", "--http %s", why);
+        log_error("--%s", why); /* "http: 127.0.0.1:80 is in use..." */
         free(p);
         return err;
     }

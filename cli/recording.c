@@ -26,7 +26,11 @@ int recording_check(const struct options *options) {
     char why[RECORDER_WHY_MAX];
     struct recorder_config config = config_of(options);
     int err = recorder_check(&config, why, sizeof why);
-    if (err) log_error("shoal", "%s", why);
+    if (err == ERR_EXISTS)
+        log_error("--output: %s exists already; choose another name, or give --overwrite",
+                  options->output);
+    else if (err)
+        log_error("--output: %s", why);
     return err;
 }
 
@@ -60,7 +64,7 @@ static void on_recorder(void *ctx, unsigned ready, uint64_t now_us) {
         if (why[0] != '\0') log_info("output", "%s", why);
         return;
     }
-    if (state == RECORDER_FAILED) log_error("shoal", "%s", why);
+    if (state == RECORDER_FAILED) log_error("%s", why);
     loop_watch_want(r->watch, 0);
     if (r->has_ended) return;
     r->has_ended = true;
@@ -72,14 +76,14 @@ int recording_tracks(struct recording *r, const struct track *tracks, size_t n) 
     if (r->recorder != NULL) {
         int err = recorder_switch(r->recorder, tracks, n);
         if (err)
-            log_error("shoal", "%s: cannot go on with the new broadcast: %s", r->options->output,
+            log_error("%s: cannot go on with the new broadcast: %s", r->options->output,
                       err_text(err));
         return err;
     }
     struct recorder_config config = config_of(r->options);
     int err = recorder_open(&r->recorder, &config, tracks, n, why, sizeof why);
     if (err) {
-        log_error("shoal", "%s", why);
+        log_error("%s", why);
         return err;
     }
     r->watch = loop_watch_new(r->loop, recorder_fd(r->recorder), on_recorder, r);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/json_text.h"
+#include "cli/json_quote.h"
 #include "core/base/err.h"
 
 #define PROC_FILE_MAX 4096
@@ -43,9 +43,9 @@ PRINTF_LIKE(2, 3) static void put(struct line *line, const char *format, ...) {
 }
 
 static void put_text(struct line *line, const char *text) {
-    char cut[STATS_TEXT_MAX + 1], quoted[JSON_TEXT_MAX(STATS_TEXT_MAX)];
+    char cut[STATS_TEXT_MAX + 1], quoted[JSON_QUOTE_MAX(STATS_TEXT_MAX)];
     snprintf(cut, sizeof cut, "%s", text);
-    json_text(cut, quoted, sizeof quoted);
+    json_quote(cut, quoted, sizeof quoted);
     put(line, "%s", quoted);
 }
 

@@ -88,16 +88,17 @@ static int runner_start(const struct discovery_config *config, const char *state
     return 0;
 }
 
-/* OpenDHT does not say why it could not bind. */
+/* By IPv4 or IPv6. OpenDHT does not say why it could not bind. */
 static bool port_in_use(uint16_t port) {
     struct sockaddr_in6 sin6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(port)};
     int fd6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    /* Apart from each other: a socket for both would not see another program's of IPv4 alone. */
+    if (fd6 >= 0) setsockopt(fd6, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
     bool in_use =
         (fd6 >= 0 && bind(fd6, (struct sockaddr *)&sin6, sizeof sin6) && errno == EADDRINUSE) ||
-        (fd >= 0 && fd6 < 0 && bind(fd, (struct sockaddr *)&sin, sizeof sin) &&
-         errno == EADDRINUSE);
+        (fd >= 0 && bind(fd, (struct sockaddr *)&sin, sizeof sin) && errno == EADDRINUSE);
     if (fd6 >= 0) close(fd6);
     if (fd >= 0) close(fd);
     return in_use;
@@ -106,7 +107,8 @@ static bool port_in_use(uint16_t port) {
 static int open_error(uint16_t port, int failed, char *why) {
     if (port != 0 && port_in_use(port)) {
         snprintf(why, DISCOVERY_WHY_MAX,
-                 "cannot open the DHT node on UDP port %u: it is in use by another program", port);
+                 "UDP port %u is in use by another program; choose another, or 0 for a free one",
+                 port);
         return ERR_EXISTS;
     }
     snprintf(why, DISCOVERY_WHY_MAX, "cannot open the DHT node on UDP port %u: %s", port,
@@ -116,6 +118,8 @@ static int open_error(uint16_t port, int failed, char *why) {
 
 static int opendht_open(void **ret, const struct discovery_config *config, struct mailbox *mailbox,
                         char *why) {
+    /* OpenDHT is content with one of the two families: asked before, as it would not say. */
+    if (config->port != 0 && port_in_use(config->port)) return open_error(config->port, 0, why);
     struct opendht_node *n = calloc(1, sizeof *n);
     if (n == NULL) {
         snprintf(why, DISCOVERY_WHY_MAX, "the DHT node: %s", err_text(ERR_MEMORY));

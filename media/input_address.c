@@ -70,7 +70,10 @@ static int parse_descriptor(struct input_address *a, const char *input, const ch
 
 static int parse_path(struct input_address *a, const char *input, const struct stat *info,
                       const char **ret_why) {
-    if (S_ISDIR(info->st_mode)) return system_error(EISDIR, ret_why);
+    if (S_ISDIR(info->st_mode)) {
+        *ret_why = "a directory; expected a file, an address or a device";
+        return ERR_UNSUPPORTED;
+    }
     if (S_ISREG(info->st_mode) || S_ISBLK(info->st_mode)) {
         if (access(input, R_OK) < 0) return system_error(errno, ret_why);
         a->kind = INPUT_FILE;

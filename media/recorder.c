@@ -82,12 +82,14 @@ static int open_muxer(struct recorder *r) {
     return recorder_muxer_open(&r->muxer, &r->output, list, n, r->continues);
 }
 
-static void count_frame(struct recorder *r, bool is_written, uint64_t header_bytes) {
+/* The first output is the first picture, where there are pictures: sound can be there sooner. */
+static void count_frame(struct recorder *r, enum order_kind kind, bool is_written) {
+    bool is_main = kind == ORDER_VIDEO || !r->tracks.kinds[ORDER_VIDEO].is_present;
     pthread_mutex_lock(&r->lock);
     r->stats.frames_written += is_written;
     r->stats.frames_dropped += !is_written;
     r->stats.bytes_written = r->output.bytes;
-    if (r->stats.first_output_us == 0 && r->output.bytes > header_bytes)
+    if (r->stats.first_output_us == 0 && is_main && r->output.bytes > r->header_bytes)
         r->stats.first_output_us = monotonic_us();
     pthread_mutex_unlock(&r->lock);
 }
@@ -109,7 +111,7 @@ static int write_frame(struct recorder *r, const struct order_frame *f) {
     int err = recorder_muxer_write(r->muxer, &p);
     bool refused = err == ERR_FORMAT || err == ERR_STALE;
     if (err && !refused) return err;
-    count_frame(r, !refused, r->header_bytes);
+    count_frame(r, f->kind, !refused);
     return 0;
 }
 

@@ -38,7 +38,8 @@ enum recorder_state {
 struct recorder_stats {
     uint64_t frames_written, frames_dropped; /* of video and audio */
     uint64_t bytes_written;
-    uint64_t first_output_us; /* monotonic: the first frame was handed to the system; 0: not yet */
+    uint64_t first_output_us; /* monotonic: the first picture (without pictures, the first sound)
+                                 was handed to the system; 0: not yet */
     unsigned parts;           /* files, from 1 */
 };
 

@@ -79,7 +79,10 @@ void udp_set_offload(struct udp *udp, bool on) {
 
 static int open_error(int system_error, const char *address, char *why) {
     bool in_use = system_error == EADDRINUSE;
-    const char *text = in_use ? "the address is in use by another program" : strerror(system_error);
+    const char *text = strerror(system_error);
+    if (in_use) text = "in use by another program; choose another port, or 0 for a free one";
+    if (system_error == EADDRNOTAVAIL) text = "this machine has no such address";
+    if (system_error == EACCES) text = "ports below 1024 are not for everybody; choose another";
     snprintf(why, UDP_WHY_MAX, "cannot listen on %s: %s", address, text);
     if (in_use) return ERR_EXISTS;
     return system_error == EACCES || system_error == EPERM ? ERR_PERMISSION : ERR_SYSTEM;

@@ -13,7 +13,7 @@ static const char line[] = "error thread: abcdefghijklmnopqrstuvwxyz\n";
 
 static void *write_lines(void *unused) {
     for (int i = 0; i < LINES; i++) {
-        log_error("thread", "abcdefghijklmnopqrstuvwxyz");
+        log_error("abcdefghijklmnopqrstuvwxyz");
         log_info("thread", "held back i=%d", i);
         log_status("i=%d", i);
         log_status_end();

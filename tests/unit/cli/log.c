@@ -43,6 +43,13 @@ Test(log, writes_level_area_and_text) {
     stop();
 }
 
+Test(log, writes_an_error_as_the_program_speaking) {
+    start_at(LOG_ERROR, false);
+    log_error("film.mkv: no such file");
+    cr_assert_str_eq(written(), "shoal: film.mkv: no such file\n");
+    stop();
+}
+
 Test(log, shows_control_characters_as_question_marks) {
     start_at(LOG_INFO, false);
     log_warn("channel", "title=%s", "a\nerror x: \x1b[31m\x7f");
@@ -85,7 +92,7 @@ Test(log, holds_back_a_line_that_is_repeated_and_says_how_many) {
 
 Test(log, never_holds_back_an_error) {
     start_at(LOG_INFO, false);
-    for (int i = 0; i < 3 * LOG_BURST; i++) log_error("output", "cannot write");
+    for (int i = 0; i < 3 * LOG_BURST; i++) log_error("cannot write");
     cr_assert_eq(lines(written()), 3 * LOG_BURST);
     stop();
 }
@@ -137,7 +144,7 @@ Test(log, writes_no_status_below_its_level) {
 }
 
 static void *write_lines(void *unused) {
-    for (int i = 0; i < 200; i++) log_error("thread", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    for (int i = 0; i < 200; i++) log_error("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     return unused;
 }
 
@@ -147,7 +154,7 @@ Test(log, keeps_the_lines_of_several_threads_whole) {
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, write_lines, NULL), 0);
     for (size_t i = 0; i < ARRAY_LEN(threads); i++) pthread_join(threads[i], NULL);
-    const char *line = "error thread: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
+    const char *line = "shoal: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
     const char *all = written();
     for (size_t i = 0; i < 200 * ARRAY_LEN(threads); i++, all += strlen(line))
         cr_assert_eq(strncmp(all, line, strlen(line)), 0);

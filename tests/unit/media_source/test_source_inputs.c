@@ -30,8 +30,9 @@ Test(source, refuses_what_is_no_media_with_one_line, .timeout = 60) {
     cr_assert_str_eq(take_refusal(&c, ERR_UNSUPPORTED), expected);
 
     strcpy(path, take_path(""));
-    snprintf(expected, sizeof expected, "input '%s': Is a directory", path);
-    cr_assert_str_eq(take_refusal(&c, ERR_SYSTEM), expected);
+    snprintf(expected, sizeof expected,
+             "input '%s': a directory; expected a file, an address or a device", path);
+    cr_assert_str_eq(take_refusal(&c, ERR_UNSUPPORTED), expected);
 }
 
 Test(source, refuses_what_is_not_there_with_one_line, .timeout = 60) {

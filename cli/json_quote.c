@@ -1,4 +1,4 @@
-#include "cli/json_text.h"
+#include "cli/json_quote.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static size_t escape(unsigned char c, char ret[8]) {
     return 1;
 }
 
-size_t json_text(const char *text, char *ret, size_t size) {
+size_t json_quote(const char *text, char *ret, size_t size) {
     size_t len = 0;
     ret[len++] = '"';
     for (; *text != '\0'; text++) {
