@@ -11,8 +11,9 @@
 #include "core/base/err.h"
 
 #define LOOK_EVERY_US (10 * US_PER_MS)
-#define FIND_US (12 * US_PER_S) /* for a cold DHT, three of its timeouts, and a dial */
-#define HEAD_US (3 * US_PER_S)  /* after the manifest: media of a channel that is on air */
+#define FIND_US (12 * US_PER_S)  /* for a cold DHT, three of its timeouts, and a dial */
+#define END_US (300 * US_PER_MS) /* after the first media: its end may be right behind it */
+#define HEAD_US (3 * US_PER_S)   /* after the manifest: media of a channel that is on air */
 
 struct info {
     struct host *host;
@@ -44,7 +45,9 @@ static void on_look(void *ctx, uint64_t now_us) {
     if (c.on_air && info->on_air_us == 0) info->on_air_us = now_us;
     bool is_late = info->manifest_us != 0 ? now_us - info->manifest_us > HEAD_US
                                           : now_us - info->start_us > FIND_US;
-    if (info->on_air_us != 0 || info->has_ended || is_late)
+    bool is_sure = info->on_air_us != 0 && now_us - info->on_air_us > END_US;
+    info->has_ended = info->has_ended || c.ended;
+    if (is_sure || info->has_ended || is_late)
         host_stop(info->host);
     else
         loop_timer_at(info->timer, now_us + LOOK_EVERY_US);
@@ -80,10 +83,11 @@ static void print(const struct info *info, const char *link) {
     const struct manifest *m = node_manifest(host_node(info->host), info->channel);
     printf("channel   %s\n", link);
     if (m != NULL) print_manifest(m);
-    const char *state = info->on_air_us != 0 ? "on air"
-                        : info->has_ended    ? "ended"
-                        : m != NULL          ? "not on air: nothing new comes"
-                                             : "not found: nobody holds it now";
+    const char *state = info->has_ended                ? "ended"
+                        : info->on_air_us != 0         ? "on air"
+                        : m != NULL                    ? "not on air: nothing new comes"
+                        : host_holders(info->host) > 0 ? "not found: none of its holders answers"
+                                                       : "not found: nobody holds it now";
     printf("state     %s\n", state);
     printf("holders   %u", host_holders(info->host));
     if (host_holder_us(info->host) != STATS_NONE)
@@ -129,5 +133,6 @@ int cmd_info(const struct options *options) {
     }
     if (info.timer != NULL) loop_timer_free(info.timer);
     host_close(info.host);
-    return !err && (info.on_air_us != 0 || info.is_interrupted) ? EXIT_DONE : EXIT_FAILED;
+    bool is_on_air = info.on_air_us != 0 && !info.has_ended;
+    return !err && (is_on_air || info.is_interrupted) ? EXIT_DONE : EXIT_FAILED;
 }

@@ -41,8 +41,10 @@ static void on_manifest(void *ctx, int channel, bool new_broadcast) {
     v->was_on_air = true;
     if (m->flags & MANIFEST_PRIVATE && !v->link.has_read_key && !v->is_private_said) {
         v->is_private_said = true;
-        log_error("the channel is private and this link lacks its 'read=' part: ask for the "
-                  "whole link");
+        log_error(
+            "link '%.*s': the channel is private and the link lacks its 'read=' part: ask for the "
+            "whole link",
+            (int)strcspn(v->options->arguments[0], "?"), v->options->arguments[0]);
         v->err = ERR_PERMISSION;
         host_stop(v->host);
         return;

@@ -51,11 +51,11 @@ static int write_status(void *owner, char *ret, size_t capacity) {
         json_quote(codecs, quoted, sizeof quoted);
     }
     if (c.lag_samples > 0) snprintf(lag, sizeof lag, "%" PRIu64, c.lag_p50_us / 1000);
-    int len = snprintf(ret, capacity,
-                       "{\"state\":\"%s\",\"title\":%s,\"codecs\":%s,\"broadcast\":%" PRIu64
-                       ",\"lag_ms\":%s,\"links\":%u,\"viewers\":%u}",
-                       state_of(n, p->channel, &c), title, quoted, c.broadcast, lag, c.neighbours,
-                       c.neighbours);
+    int len = snprintf(
+        ret, capacity,
+        "{\"state\":\"%s\",\"title\":%s,\"codecs\":%s,\"broadcast\":%" PRIu64
+        ",\"lag_ms\":%s,\"links\":%u,\"viewers\":null}", /* nobody knows the swarm's size yet */
+        state_of(n, p->channel, &c), title, quoted, c.broadcast, lag, c.neighbours);
     return len < 0 || (size_t)len >= capacity ? ERR_FULL : len;
 }
 

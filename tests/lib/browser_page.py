@@ -1,7 +1,9 @@
-"""Drives Chromium through chromedriver (W3C WebDriver) for tests/e2e/browser_page.c.
+"""browser_page.py URL [live] - drives Chromium through chromedriver (W3C WebDriver).
 
-What the channel is to be next goes to standard output, all else to standard error. Pictures of
-the page go to $OUT/browser or build/browser. Every process that is started here is ended here.
+For tests/e2e/browser_page.c what the channel is to be next goes to standard output, all else to
+standard error. With "live" (tests/e2e/browser_watch.c) the page is that of a channel which is on
+air already. Pictures of the page go to $OUT/browser or build/browser. Every process that is started
+here is ended here.
 """
 
 import base64
@@ -194,6 +196,24 @@ def check(browser, url):
     assert not errors, errors
 
 
+def check_live(browser, url):
+    """The page of a viewer: it plays by itself, names the channel, and the picture moves."""
+    browser.ask("POST", "/url", {"url": url})
+    plays(browser, "channel")
+    browser.until("title", "return document.title.startsWith('Herring') && "
+                  "document.getElementById('title').innerText.startsWith('Herring');")
+    browser.until("lag", "return / s$/.test(document.getElementById('lag').innerText);")
+    picture = """const c = document.createElement('canvas'); c.width = 64; c.height = 36;
+        c.getContext('2d').drawImage(document.getElementById('video'), 0, 0, 64, 36);
+        return c.toDataURL();"""
+    first = browser.run(picture)
+    browser.until("picture moves", picture.replace(
+        "c.toDataURL()", f"c.toDataURL() !== {json.dumps(first)}"))
+    browser.picture("live")
+    errors = browser.errors()
+    assert not errors, errors
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     profile = tempfile.mkdtemp(prefix="shoal-browser-")
@@ -201,7 +221,7 @@ def main():
     try:
         browser = Browser()
         browser.open(profile)
-        check(browser, sys.argv[1])
+        (check_live if "live" in sys.argv[2:] else check)(browser, sys.argv[1])
     finally:
         if browser:
             browser.end()

@@ -1,4 +1,4 @@
-#include "take.h"
+#include "tests/unit/media_source/take.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>

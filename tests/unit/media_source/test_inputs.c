@@ -13,7 +13,7 @@
 #include "media/input_address.h"
 #include "media/libav_log.h"
 #include "media/picture_scaler.h"
-#include "take.h"
+#include "tests/unit/media_source/take.h"
 
 static struct input_address parsed(const char *input, const char *format) {
     struct input_address a;

@@ -8,7 +8,7 @@
 #include "core/base/bytes.h"
 #include "media/interrupt.h"
 #include "media/pace_clock.h"
-#include "take.h"
+#include "tests/unit/media_source/take.h"
 
 /* The decode time within the fragment says what the fragment says; at 30 fps, 15,360 units a
  * second. */

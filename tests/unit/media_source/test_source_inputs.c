@@ -10,7 +10,7 @@
 
 #include "core/base/err.h"
 #include "media/interrupt.h"
-#include "take.h"
+#include "tests/unit/media_source/take.h"
 
 Test(source, refuses_what_is_no_media_with_one_line, .timeout = 60) {
     char path[128], expected[256];
