@@ -17,7 +17,18 @@ static uint64_t clock_us(clockid_t clock) {
 }
 
 uint64_t clock_monotonic_us(void) { return clock_us(CLOCK_MONOTONIC); }
-uint64_t clock_utc_us(void) { return clock_us(CLOCK_REALTIME); }
+
+/* The wall clock as it was at the first call, and the time that has passed since: captures must
+ * not jump when the clock is set. CLOCK_BOOTTIME goes on while the machine sleeps. */
+uint64_t clock_utc_us(void) {
+    static atomic_ullong offset_us;
+    unsigned long long offset = atomic_load(&offset_us);
+    if (offset == 0) {
+        unsigned long long fresh = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
+        if (atomic_compare_exchange_strong(&offset_us, &offset, fresh)) offset = fresh;
+    }
+    return clock_us(CLOCK_BOOTTIME) + offset;
+}
 
 int interrupt_init(struct interrupt *i) {
     i->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

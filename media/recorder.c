@@ -177,6 +177,7 @@ static int change_broadcast(struct recorder *r, const struct recorder_tracks *tr
     uint64_t deadline_us;
     int err = drain(r, true, &deadline_us);
     if (err) return err;
+    order_release(&r->order); /* sound that waited for a picture which never came */
     bool fits = r->muxer == NULL || is_compatible(&r->tracks, tracks);
     bool in_file = r->output.container != CONTAINER_TS;
     r->tracks = *tracks;

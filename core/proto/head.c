@@ -25,6 +25,7 @@ uint64_t head_all_cells(const struct head *h) {
 }
 
 static bool head_is_valid(const struct head *h) {
+    if (h->number > HEAD_NUMBER_MAX) return false;
     if (h->track >= TRACKS_MAX || (h->flags & ~HEAD_FLAGS_ALL) != 0) return false;
     if (h->cell_size < 1 || h->cell_size > CELL_SIZE_MAX) return false;
     if (h->size > CHUNK_CELLS_MAX * (uint32_t)h->cell_size) return false;

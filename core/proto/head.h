@@ -14,6 +14,7 @@
 #include "core/proto/limits.h"
 
 #define HEAD_CONTEXT "shoal head 1"
+#define HEAD_NUMBER_MAX (UINT32_MAX - 1)     /* so that the number behind it is one too */
 #define HEAD_DURATION_MAX_US (10 * US_PER_S) /* of a fragment; a hundred times the usual one */
 
 enum head_flag {

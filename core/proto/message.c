@@ -105,7 +105,8 @@ static bool grant_is_valid(const struct grant *m) {
     for (size_t i = 0; i < m->ancestry_len; i++)
         if (m->ancestry[i].substreams > (SUBSTREAMS_ALL | 1u << SUBSTREAM_HEADS)) return false;
     return is_in_tracks(m->slot, m->track) && flags_are_known(m->flags, SUBSCRIBE_HEADS) &&
-           m->substreams <= SUBSTREAMS_ALL && peers_are_valid(m->candidates, m->candidates_len);
+           m->substreams <= SUBSTREAMS_ALL && m->excess <= SUBSTREAMS_ALL &&
+           peers_are_valid(m->candidates, m->candidates_len);
 }
 
 static bool request_is_valid(const struct request *m) {

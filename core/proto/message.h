@@ -131,6 +131,7 @@ enum bye_reason {
 
 #define HAVE_FIELDS(F)                                                                             \
     F(u8, slot)                                                                                    \
+    F(u64, broadcast) /* that it speaks of: one of the old may come late */                        \
     F(list, held, held, TRACKS_MAX)
 
 #define HEAD_MESSAGE_FIELDS(F)                                                                     \

@@ -77,6 +77,7 @@ static void put(struct channel *c, uint64_t epoch) {
 
 static void announce_holder(struct channel *c, uint64_t utc_us, uint64_t now_us) {
     uint64_t epoch = epoch_at(utc_us);
+    if (c->announce_epoch > epoch + 1) c->announce_epoch = 0; /* the clock was set back */
     if (c->announce_epoch < epoch) {
         put(c, epoch);
         uint64_t left_us = (epoch + 1) * EPOCH_US - utc_us;

@@ -10,6 +10,7 @@
 
 #define PENDING_KEPT_US (2 * US_PER_S)
 #define HEAD_ANSWER_US (150 * US_PER_MS)
+#define REPEATED_US (500 * US_PER_MS)   /* a head that came this long ago says nothing of now */
 #define LATENESS_WEIGHT 16              /* a sample counts a 16th in the smoothed lateness */
 #define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
 
@@ -33,9 +34,15 @@ static bool is_fresh(struct channel *c, const struct head *h, uint64_t now_us) {
 
 static void note_offset(struct channel *c, const struct head *h, uint64_t now_us) {
     int64_t offset_us = (int64_t)now_us - (int64_t)h->capture_us;
-    if (!c->has_offset || offset_us < c->offset_us) c->offset_us = offset_us;
-    c->has_offset = true;
     c->head_us = now_us;
+    if (!c->has_offset || now_us - c->offset_since_us > OFFSET_WINDOW_US) {
+        c->offset_us = c->has_offset ? c->offset_recent_us : offset_us;
+        c->offset_recent_us = offset_us;
+        c->offset_since_us = now_us;
+        c->has_offset = true;
+    }
+    if (offset_us < c->offset_recent_us) c->offset_recent_us = offset_us;
+    if (offset_us < c->offset_us) c->offset_us = offset_us;
 }
 
 /* The chunk's last cell is here. */
@@ -122,7 +129,6 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
         s->end = h->number;
     }
     note_offset(c, h, now_us);
-    c->ended = false;
     node_trim_memory(c->node);
     return window_find(&s->window, h->number);
 }
@@ -140,6 +146,13 @@ static int examine(struct neighbour *nb, const struct head_message *m, const str
     }
     if (!is_fresh(c, h, now_us)) return ERR_STALE;
     return head_verify(m->head.data, m->head.len, &c->manifest.broadcast_key);
+}
+
+/* A head that another neighbour sent first shows that its parent lives; one that is repeated over
+ * and over does not. */
+static bool is_recent(const struct stream *s, uint32_t number, uint64_t now_us) {
+    const struct slot *slot = window_find(&s->window, number);
+    return slot != NULL && now_us - slot->head_us < REPEATED_US;
 }
 
 static void count_refused(struct channel *c, int err) {
@@ -164,7 +177,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
         channel_ban(c, nb, err, now_us);
         return;
     }
-    if (err == ERR_DUPLICATE)
+    if (err == ERR_DUPLICATE && is_recent(s, h.number, now_us))
         supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
     if (err) {
         count_refused(c, err);
@@ -228,12 +241,11 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
         (void)add_cell(c, s, slot, &pending, cell->payload, nb, now_us);
 }
 
-/* A head that a cell waits for is asked of the cell's sender, once, whoever else has sent cells. */
+/* A head that a cell waits for is asked of the cell's sender, of one sender at a time. */
 static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *nb,
                          struct pending_cell *cell, uint64_t now_us) {
     uint32_t near = s->window.has_newest ? s->window.newest : cell->number_low;
     uint32_t number = chunk_number_expand(cell->number_low, near);
-    cell->head_asked = true;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct asked_cells *a = neighbour_asked(c->neighbours[i], s->track, number);
         if (a != NULL && a->head && now_us - a->asked_us < HEAD_ANSWER_US) return;
@@ -244,6 +256,7 @@ static void ask_for_head(struct channel *c, struct stream *s, struct neighbour *
         &w, &(struct request){
                 .slot = c->index, .track = s->track, .number = number, .flags = REQUEST_HEAD});
     if (!neighbour_ask(nb, s->track, number, 0, true, now_us + US_PER_S, now_us)) return;
+    cell->head_asked = true;
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
         c->stats.messages_dropped++;
 }

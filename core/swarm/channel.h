@@ -21,6 +21,7 @@
 #define HAVE_PERIOD_US (200 * US_PER_MS)
 #define PENDING_WAIT_US                                                                            \
     (20 * US_PER_MS) /* a cell waits this long before its sender is asked for the head */
+#define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
 #define ON_AIR_US (10 * US_PER_S)
 #define CLOCK_ERROR_MAX_US (10ll * 60 * (int64_t)US_PER_S)
 
@@ -54,7 +55,9 @@ struct channel {
 
     /* The least of (local arrival - capture) of any head: time relative to the source. */
     bool has_offset;
-    int64_t offset_us;
+    int64_t offset_us;        /* over the last one to two OFFSET_WINDOW_US */
+    int64_t offset_recent_us; /* in the window that is being filled */
+    uint64_t offset_since_us;
     uint64_t head_us; /* when the newest head came */
     bool clock_said;
     bool ended, end_said;

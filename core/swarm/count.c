@@ -71,10 +71,9 @@ static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
         c->stats.chunks_repaired += slot->repaired;
         return true;
     }
-    bool has_left = s->count_next < window_oldest(&s->window);
     uint64_t capture_us = capture_near(s, s->count_next);
-    if (!has_left && capture_us == 0) return false;
-    if (!has_left && lag_us(c, capture_us, now_us) <= allowed_us(c, s, capture_us)) return false;
+    if (capture_us == 0) return false;
+    if (lag_us(c, capture_us, now_us) <= allowed_us(c, s, capture_us)) return false;
     c->stats.chunks_missed++;
     return true;
 }
@@ -84,6 +83,11 @@ void count_tick(struct channel *c, uint64_t now_us) {
     for (size_t t = 0; t < c->streams_len; t++) {
         struct stream *s = &c->streams[t];
         if (!s->has_verified_start || !s->window.has_newest) continue;
+        uint32_t oldest = window_oldest(&s->window);
+        if (s->count_next < oldest) { /* at once: a source may pass over billions */
+            c->stats.chunks_missed += oldest - s->count_next;
+            s->count_next = oldest;
+        }
         while (s->count_next <= s->window.newest && count_one(c, s, now_us)) s->count_next++;
     }
 }

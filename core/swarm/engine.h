@@ -7,6 +7,7 @@
 
 #define EVENTS_MAX 512
 #define BANS_MAX 64
+#define PEER_IDLE_US (10 * US_PER_S)
 #define BAN_US (5 * 60 * US_PER_S)
 #define HINTS_MAX 16
 #define HINT_PERIOD_US (2 * US_PER_S)
@@ -76,6 +77,7 @@ struct node {
     struct ban bans[BANS_MAX];
     struct hint hints[HINTS_MAX];
     size_t hints_len;
+    struct peer *peers; /* all of them, also those that share no channel (yet, or any more) */
     uint64_t control_in, control_out, media_out;
     bool is_leaving;
     bool has_doomed;                        /* links wait to be closed at the end of the step */
@@ -104,6 +106,10 @@ extern const struct link_handler peers_link_handler;
 /* The peer's neighbour for the channel, made where there is none. NULL: no room, no memory. */
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us);
 struct peer *peers_of(struct link *link); /* made where there is none; NULL: no memory */
+/* Takes it off the link and the node, and frees it: it has no neighbours any more. */
+void peers_free(struct peer *peer);
+/* Links that share no channel with us for PEER_IDLE_US. */
+void peers_end_idle(struct node *n, uint64_t now_us);
 /* Frees the peer's link where no channel is left on it. */
 void peers_release(struct peer *peer, uint64_t now_us);
 

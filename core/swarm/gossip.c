@@ -6,7 +6,8 @@
 #include "core/swarm/engine.h"
 
 #define PEERS_PERIOD_US (10 * US_PER_S)
-#define PEERS_LEAST_US (1 * US_PER_S) /* more often is not listened to */
+#define MANIFEST_AGAIN_US (1 * US_PER_S) /* the same one to the same neighbour */
+#define PEERS_LEAST_US (1 * US_PER_S)    /* more often is not listened to */
 
 /* Every message is small but the manifest, which has a buffer of its own. A link whose queue is
  * full does not acknowledge; it will time out, so nothing is done about a message that it refuses.
@@ -37,7 +38,10 @@ void gossip_hello(struct neighbour *nb, uint64_t now_us) {
 
 void gossip_manifest(struct neighbour *nb, uint64_t now_us) {
     struct channel *c = nb->channel;
-    if (!c->has_manifest) return;
+    bool is_again = nb->manifest_sent_us != 0 && now_us - nb->manifest_sent_us < MANIFEST_AGAIN_US;
+    bool is_same =
+        nb->broadcast == c->manifest.broadcast && nb->manifest_sent == c->manifest.version;
+    if (!c->has_manifest || (is_again && is_same)) return;
     uint8_t buffer[MESSAGE_SIZE_MAX];
     struct writer w = writer_init(buffer, sizeof buffer);
     manifest_message_write(&w, &(struct manifest_message){
@@ -46,7 +50,8 @@ void gossip_manifest(struct neighbour *nb, uint64_t now_us) {
                                });
     send(nb, &w, now_us);
     nb->broadcast = c->manifest.broadcast;
-    nb->manifest_version = c->manifest.version;
+    nb->manifest_version = nb->manifest_sent = c->manifest.version;
+    nb->manifest_sent_us = now_us;
 }
 
 /* Up to PEERS_MAX neighbours that others could dial, from a random one on. */

@@ -1,6 +1,6 @@
 /* have.c - what we hold, told to neighbours when it changes, at most once in HAVE_PERIOD_US each.
  *
- * The message is the state of the newest 64 chunks of every track, not a change to it: 14 bytes a
+ * The message is the state of the newest 64 chunks of every track, not a change to it: 13 bytes a
  * track, unreliable, and a lost one costs nothing. */
 #include "core/swarm/engine.h"
 
@@ -20,11 +20,11 @@ void have_changed(struct channel *c) {
 }
 
 void have_tick(struct channel *c, uint64_t now_us) {
-    struct have m = {.slot = c->index};
+    struct have m = {.slot = c->index, .broadcast = c->manifest.broadcast};
     for (size_t t = 0; t < c->streams_len; t++)
         if (describe(&c->streams[t], &m.held[m.held_len])) m.held_len++;
     if (m.held_len == 0 || c->node->uplink.rate_bps == 0) return;
-    uint8_t buffer[8 + TRACKS_MAX * 16];
+    uint8_t buffer[16 + TRACKS_MAX * 16];
     struct writer w = writer_init(buffer, sizeof buffer);
     have_write(&w, &m);
     for (size_t i = 0; i < c->neighbours_len; i++) {
@@ -38,5 +38,7 @@ void have_tick(struct channel *c, uint64_t now_us) {
 }
 
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us) {
+    /* What it held of another broadcast, which has numbers of its own. */
+    if (m->broadcast != nb->channel->manifest.broadcast) return;
     for (size_t i = 0; i < m->held_len; i++) neighbour_take_held(nb, &m->held[i], now_us);
 }

@@ -11,8 +11,8 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
     nb->peer = peer;
     nb->channel = channel;
     nb->since_us = now_us;
-    nb->request_tokens = REQUESTS_BURST;
-    nb->request_tokens_us = now_us;
+    nb->requests = (struct budget){.tokens = REQUESTS_BURST, .filled_us = now_us};
+    nb->backlog = (struct budget){.tokens = BACKLOG_BURST, .filled_us = now_us};
     return nb;
 }
 
@@ -24,6 +24,7 @@ void neighbour_free(struct neighbour *nb) {
 }
 
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) {
+    ns->failures = 0;
     if (!ns->has_lateness) ns->lateness_us = (int64_t)lateness_us;
     ns->has_lateness = true;
     ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
@@ -133,14 +134,21 @@ bool neighbour_expects_head(struct neighbour *nb, uint8_t track, uint32_t number
     return a != NULL && now_us <= a->until_us && a->head;
 }
 
-bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us) {
-    double earned = (double)(now_us - nb->request_tokens_us) * REQUESTS_PER_S / (double)US_PER_S;
-    nb->request_tokens += earned;
-    if (nb->request_tokens > REQUESTS_BURST) nb->request_tokens = REQUESTS_BURST;
-    nb->request_tokens_us = now_us;
-    if (nb->request_tokens < cells) return false;
-    nb->request_tokens -= cells;
+static bool spend(struct budget *b, double cost, double burst, double per_s, uint64_t now_us) {
+    b->tokens += (double)(now_us - b->filled_us) * per_s / (double)US_PER_S;
+    if (b->tokens > burst) b->tokens = burst;
+    b->filled_us = now_us;
+    if (b->tokens < cost) return false;
+    b->tokens -= cost;
     return true;
+}
+
+bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us) {
+    return spend(&nb->requests, cells, REQUESTS_BURST, REQUESTS_PER_S, now_us);
+}
+
+bool neighbour_spend_backlog(struct neighbour *nb, uint64_t now_us) {
+    return spend(&nb->backlog, 1, BACKLOG_BURST, BACKLOG_PER_S, now_us);
 }
 
 bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number) {

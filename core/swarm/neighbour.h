@@ -20,8 +20,12 @@ struct cell;
 #define SILENT_US (500 * US_PER_MS)
 #define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
 #define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once ... */
-#define LATENESS_WEIGHT 16       /* a sample counts a 16th in the smoothed lateness */
-#define REQUESTS_PER_S 1024      /* ... and a second */
+#define BACKLOG_BURST                                                                              \
+    4096 /* cells of backlog that a neighbour may draw at once: 10 s of 3 Mb/s ... */
+#define BACKLOG_PER_S 512   /* ... and a second, by subscribing again and again */
+#define FAILURES_MAX 5      /* doublings of the pause before a parent that failed is asked again */
+#define LATENESS_WEIGHT 16  /* a sample counts a 16th in the smoothed lateness */
+#define REQUESTS_PER_S 1024 /* ... and a second */
 
 /* Cells that came before their head, unverified: neither played nor forwarded. */
 struct pending_cell {
@@ -44,6 +48,12 @@ struct asked_cells {
     uint64_t until_us; /* 0: free */
 };
 
+/* A token bucket: what a neighbour may make us do. */
+struct budget {
+    double tokens;
+    uint64_t filled_us;
+};
+
 struct neighbour_stream {
     /* As our parent. */
     uint32_t asked; /* substreams that we subscribe to */
@@ -53,6 +63,7 @@ struct neighbour_stream {
     uint16_t generation; /* of our newest SUBSCRIBE */
     bool has_grant;
     uint16_t grant_revision;
+    bool has_asked;
     bool changed; /* `asked` has changed: a SUBSCRIBE is to be sent */
     bool starved;
     bool has_ask_from;
@@ -69,6 +80,7 @@ struct neighbour_stream {
     uint32_t newest;
     uint64_t complete;  /* bit i: newest - i */
     uint64_t newest_us; /* when `newest` last grew */
+    uint8_t failures;   /* as a parent, one after the other */
     bool has_lateness;
     int64_t lateness_us; /* smoothed: its newest chunk's arrival against the earliest arrival */
     /* As our child. */
@@ -95,9 +107,10 @@ struct neighbour {
     uint64_t have_sent_us;
     bool have_changed;
     uint64_t peers_sent_us;
-    uint64_t peers_taken_us;
-    double request_tokens;
-    uint64_t request_tokens_us;
+    uint64_t peers_taken_us, candidates_taken_us;
+    uint64_t manifest_sent_us;
+    uint32_t manifest_sent; /* its version */
+    struct budget requests, backlog;
     struct neighbour_stream streams[TRACKS_MAX];
     struct send_queue queue;
     struct pending_cell pending[PENDING_CELLS_MAX];
@@ -108,7 +121,9 @@ struct neighbour {
 /* A linked peer: the link's owner data. */
 struct peer {
     struct node *node;
+    struct peer *next; /* of the node's */
     struct link *link;
+    uint64_t since_us;
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
@@ -144,6 +159,8 @@ bool neighbour_expects_cell(struct neighbour *nb, uint8_t track, uint32_t number
 bool neighbour_expects_head(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t now_us);
 /* Takes `cells` from the budget of what it may request. False: too much. */
 bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us);
+/* One cell of backlog. False: it has drawn too much. */
+bool neighbour_spend_backlog(struct neighbour *nb, uint64_t now_us);
 /* Marks the head as sent to it; false where it was marked already. */
 bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number);
 /* For a new broadcast: all of the old is void, on both sides. */

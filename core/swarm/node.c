@@ -44,18 +44,14 @@ static void free_channel(struct channel *c) {
     free(c);
 }
 
-/* Frees what the links hold of us: every neighbour, then the peer. */
-static void free_neighbours(struct channel *c) {
-    while (c->neighbours_len > 0) {
-        struct neighbour *nb = c->neighbours[c->neighbours_len - 1];
-        struct peer *p = nb->peer;
-        channel_drop_neighbour(c, nb, c->node->now_us);
-        bool has_more = false;
-        for (size_t i = 0; i < SLOTS_MAX; i++) has_more = has_more || p->neighbours[i] != NULL;
-        if (has_more) continue;
-        link_set_data(p->link, NULL);
-        free(p);
+/* Frees what the links hold of us: every neighbour, then the peers. */
+static void free_peers(struct node *n) {
+    for (size_t i = 0; i < n->channels_len; i++) {
+        struct channel *c = n->channels[i];
+        while (c->neighbours_len > 0)
+            channel_drop_neighbour(c, c->neighbours[c->neighbours_len - 1], n->now_us);
     }
+    while (n->peers != NULL) peers_free(n->peers);
 }
 
 void node_free(struct node *n) {
@@ -63,7 +59,7 @@ void node_free(struct node *n) {
     struct node_event e;
     while (node_next_event(n, &e))
         if (e.type == NODE_EVENT_FRAGMENT) fragment_unref(e.fragment);
-    for (size_t i = 0; i < n->channels_len; i++) free_neighbours(n->channels[i]);
+    free_peers(n);
     links_free(n->links);
     for (size_t i = 0; i < n->channels_len; i++) free_channel(n->channels[i]);
     free(n);
@@ -116,27 +112,20 @@ void node_leave(struct node *n, uint64_t now_us) {
     n->is_leaving = true;
     for (size_t i = 0; i < n->channels_len; i++) {
         struct channel *c = n->channels[i];
-        for (size_t k = 0; k < c->neighbours_len; k++) {
+        for (size_t k = 0; k < c->neighbours_len; k++)
             gossip_bye(c->neighbours[k], BYE_LEAVING, now_us);
-            c->neighbours[k]->peer->is_doomed = n->has_doomed = true;
-        }
     }
+    for (struct peer *p = n->peers; p != NULL; p = p->next) p->is_doomed = n->has_doomed = true;
     node_expire(n, now_us);
 }
 
-/* Links that were marked in this step. Closing one drops its neighbours: hence from the start
- * again. */
+/* Links that were marked in this step. Closing one frees its peer: hence from the start again. */
 static void reap(struct node *n, uint64_t now_us) {
     while (n->has_doomed) {
-        n->has_doomed = false;
-        for (size_t i = 0; i < n->channels_len && !n->has_doomed; i++)
-            for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
-                struct peer *p = n->channels[i]->neighbours[k]->peer;
-                if (!p->is_doomed) continue;
-                n->has_doomed = true;
-                link_close(p->link, now_us);
-                break;
-            }
+        struct peer *p = n->peers;
+        while (p != NULL && !p->is_doomed) p = p->next;
+        n->has_doomed = p != NULL;
+        if (p != NULL) link_close(p->link, now_us);
     }
 }
 
@@ -171,7 +160,10 @@ void node_expire(struct node *n, uint64_t now_us) {
         channel_tick(n->channels[i], now_us);
         ticked = true;
     }
-    if (ticked) uplink_tick(n, now_us);
+    if (ticked) {
+        uplink_tick(n, now_us);
+        peers_end_idle(n, now_us);
+    }
     reap(n, now_us);
 }
 

@@ -3,7 +3,7 @@
 
 #include "core/swarm/engine.h"
 
-/* The oldest fragment gives way: its owner has stopped taking events, and the newest is worth most.
+/* The oldest gives way: the owner has stopped taking events, and the newest are worth most.
  */
 static void drop_oldest(struct node *n) {
     struct queued_event *e = &n->events[n->events_head];

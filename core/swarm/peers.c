@@ -16,8 +16,19 @@ static struct peer *peer_make(struct node *n, struct link *link) {
     if (p == NULL) return NULL;
     p->node = n;
     p->link = link;
+    p->since_us = n->now_us;
     link_set_data(link, p);
+    p->next = n->peers;
+    n->peers = p;
     return p;
+}
+
+void peers_free(struct peer *p) {
+    struct peer **at = &p->node->peers;
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+    link_set_data(p->link, NULL);
+    free(p);
 }
 
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us) {
@@ -46,6 +57,12 @@ void peers_release(struct peer *p, uint64_t now_us) {
     p->is_doomed = true;
     p->node->has_doomed = true;
     (void)now_us;
+}
+
+void peers_end_idle(struct node *n, uint64_t now_us) {
+    for (struct peer *p = n->peers; p != NULL; p = p->next)
+        if (!has_channels(p) && now_us - p->since_us > PEER_IDLE_US)
+            p->is_doomed = n->has_doomed = true;
 }
 
 static void on_opened(void *owner, struct link *link, uint64_t now_us) {
@@ -230,8 +247,7 @@ static void on_closed(void *owner, struct link *link, enum link_end end, uint64_
         if (failed) sampler_failed(&nb->channel->sampler, link_peer(link), now_us);
         channel_drop_neighbour(nb->channel, nb, now_us);
     }
-    link_set_data(link, NULL);
-    free(p);
+    peers_free(p);
 }
 
 static void on_identity(void *owner, const struct endpoint *from, const struct public_key *peer,

@@ -20,6 +20,12 @@ static uint32_t fragment_chunks(const struct stream *s, uint32_t first) {
     return 0;
 }
 
+/* What a chunk's payload comes to when it is opened. */
+static size_t opened_size(const struct channel *c, const struct head *h) {
+    return c->manifest.flags & MANIFEST_PRIVATE ? (size_t)u64_sub(h->size, READ_KEY_OVERHEAD)
+                                                : h->size;
+}
+
 /* A chunk's payload, opened where the channel is private. Returns its length or an error. */
 static int open_payload(const struct channel *c, struct chunk *chunk, uint8_t *ret) {
     const struct head *h = &chunk->head;
@@ -35,7 +41,7 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
                                  uint32_t chunks) {
     size_t size = 0;
     for (uint32_t i = 0; i < chunks; i++)
-        size += window_find(&s->window, first + i)->chunk->head.size;
+        size += opened_size(c, &window_find(&s->window, first + i)->chunk->head);
     struct fragment *f = size > FRAGMENT_SIZE_MAX ? NULL : fragment_new(size);
     if (f == NULL) return NULL;
     const struct head *h = &window_find(&s->window, first)->chunk->head;

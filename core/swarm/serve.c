@@ -110,11 +110,13 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
         const struct slot *slot = window_find(&s->window, i);
         if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, s->track, i)) continue;
         const struct chunk *chunk = slot->chunk;
-        if (heads && neighbour_mark_head(nb, s->track, i))
+        if (heads && neighbour_spend_backlog(nb, now_us) && neighbour_mark_head(nb, s->track, i))
             queue(nb, SEND_BACKLOG, s->track, i, SEND_HEAD, now_us);
         uint64_t cells = stream_cells_of(s, i, head_cells(&chunk->head), substreams);
-        for (cells &= chunk->have; cells; cells &= cells - 1)
+        for (cells &= chunk->have; cells; cells &= cells - 1) {
+            if (!neighbour_spend_backlog(nb, now_us)) return;
             queue(nb, SEND_BACKLOG, s->track, i, (uint8_t)__builtin_ctzll(cells), now_us);
+        }
     }
 }
 

@@ -134,6 +134,7 @@ static void send_subscribe(struct channel *c, struct neighbour *nb, uint8_t trac
     /* A full queue empties or the link ends: kept for the next tick. */
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return;
     ns->generation = m.generation;
+    ns->has_asked = true;
     ns->changed = ns->starved = ns->has_ask_from = false;
 }
 

@@ -5,6 +5,7 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
+#define CANDIDATES_LEAST_US US_PER_S /* more often is not listened to */
 #define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes a circle */
 
 /* Substreams and heads (SUBSTREAM_HEADS) that the parent has from us, directly or not. */
@@ -55,7 +56,7 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
             supply_cancel_next(s, index, now_us);
             return;
         }
-        supply_unask(s, supply->parent, index, now_us);
+        if (supply->parent != NULL) supply_unask(s, supply->parent, index, now_us);
         supply->parent = nb;
         supply->next = NULL;
         supply_begin(supply, now_us);
@@ -66,7 +67,11 @@ static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool 
     if (!granted) supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
 }
 
-static void take_candidates(struct channel *c, const struct grant *m) {
+static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    if (nb->candidates_taken_us != 0 && now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
+        return;
+    if (m->candidates_len > 0) nb->candidates_taken_us = now_us;
     for (size_t i = 0; i < m->candidates_len; i++) {
         if (public_key_equal(&m->candidates[i].peer, &c->node->id)) continue;
         (void)sampler_add(&c->sampler, &c->node->rng, &m->candidates[i].peer,
@@ -97,7 +102,8 @@ static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
     struct channel *c = nb->channel;
     struct neighbour_stream *ns = &nb->streams[m->track];
-    if (m->generation != ns->generation) return; /* answers what we have since asked anew */
+    if (!ns->has_asked || m->generation != ns->generation)
+        return; /* answers what we have since asked anew */
     if (ns->has_grant && (int16_t)(m->revision - ns->grant_revision) <= 0) return;
     ns->has_grant = true;
     ns->grant_revision = m->revision;
@@ -108,12 +114,14 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
         ns->has_grant_from = true;
         ns->grant_from = m->from;
     }
-    take_candidates(c, m);
+    take_candidates(nb, m, now_us);
     struct stream *s = channel_stream(c, m->track);
     if (s == NULL || c->is_source) {
-        if (s == NULL && m->substreams == 0)
-            ns->refused_until_us = now_us + REFUSED_PAUSE_US, ns->asked = 0,
+        if (s == NULL && m->substreams == 0) { /* it knows no more than we do */
+            ns->refused_until_us = now_us + ANSWER_WAIT_US;
+            ns->asked = 0;
             ns->asked_heads = false;
+        }
         return;
     }
     settle_all(c, s, nb, m, now_us);

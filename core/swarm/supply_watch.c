@@ -88,7 +88,11 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     if (!is_unanswered && !is_loop && !is_silent(c, s, supply->parent, now_us) &&
         !is_late(c, s, index, late, now_us))
         return;
-    supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
+    /* One that promises and does not deliver is asked less and less often. */
+    struct neighbour_stream *ns = &supply->parent->streams[s->track];
+    uint64_t pause_us = REFUSED_PAUSE_US << ns->failures;
+    if (ns->failures < FAILURES_MAX && now_us >= ns->refused_until_us) ns->failures++;
+    supply_abandon(s, index, pause_us, now_us);
     if (supply->parent == NULL) assign(c, s, index, now_us);
 }
 

@@ -15,8 +15,10 @@
     (16 * DATAGRAM_COST) /* of control: later it is forgiven, lest media stop for long */
 #define ASSUMED_BPS (50ull * 1000 * 1000) /* of an uplink that has never been short */
 #define SHORT_US (150 * US_PER_MS)        /* fresh cells that wait longer */
+#define GONE_US (250 * US_PER_MS)         /* acknowledgements come every 25 ms while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (1500 * US_PER_MS)
+#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 
 static double bucket_size(const struct uplink *u) {
@@ -50,14 +52,21 @@ void uplink_queued(struct node *n, size_t bytes) {
     n->uplink.queued_bytes += bytes + LINK_OVERHEAD + CELL_HEADER_BYTES + IP_UDP_OVERHEAD;
 }
 
+static bool is_gone(const struct neighbour *nb, uint64_t now_us) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    return stats.received_us + GONE_US < now_us;
+}
+
 /* At least half of the children that have fresh cells to come wait for them: it is not their path.
- */
+ * One that has vanished waits for ever, and says nothing about the uplink. */
 static bool is_short(const struct node *n, uint64_t now_us) {
     unsigned waiting = 0, children = 0;
     for (size_t i = 0; i < n->channels_len; i++)
         for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
             const struct neighbour *nb = n->channels[i]->neighbours[k];
             const struct send_item *item = send_queue_peek(&nb->queue, SEND_FRESH);
+            if (item != NULL && is_gone(nb, now_us)) continue;
             for (size_t t = 0; t < TRACKS_MAX; t++)
                 if (nb->streams[t].child_granted) {
                     children++;
@@ -114,8 +123,9 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
     if (class != SEND_BACKLOG && now_us - item->queued_us > SEND_LATE_US) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
-    if (item->index != SEND_HEAD && !(slot->chunk->have >> item->index & 1)) return NULL;
-    return slot->chunk;
+    if (item->index == SEND_HEAD) return slot->chunk;
+    if (!(slot->chunk->have >> item->index & 1)) return NULL;
+    return head_cell_len(&slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
 }
 
 static bool put_head(struct neighbour *nb, const struct chunk *chunk, uint64_t now_us) {

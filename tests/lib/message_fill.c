@@ -16,6 +16,7 @@ static const struct {
     {"flags", 0, 1},
     {"reason", BYE_LEAVING, BYE_REASON_MAX},
     {"substreams", 0, (1u << SUBSTREAMS_MAX) - 1},
+    {"excess", 0, (1u << SUBSTREAMS_MAX) - 1},
 };
 
 static uint64_t number_fill(const char *name, struct rng *rng) {

@@ -34,6 +34,7 @@ struct station {
     struct pipe uplink;
     bool has_uplink;
     uint64_t deadline_us; /* as the host last said */
+    uint64_t served_us;   /* when its deadline was last served */
     unsigned spins;       /* deadlines served at this very moment */
 };
 
@@ -285,9 +286,10 @@ static void event_run(struct network *n) {
 
 static void host_run(struct network *n, unsigned at) {
     struct station *s = &n->hosts[at];
-    s->spins = s->deadline_us > n->now_us ? 0 : s->spins + 1;
-    assert(s->spins < NETWORK_SPINS_MAX);
     n->now_us = u64_max(n->now_us, s->deadline_us);
+    s->spins = s->served_us == n->now_us ? s->spins + 1 : 0;
+    s->served_us = n->now_us;
+    assert(s->spins < NETWORK_SPINS_MAX);
     n->counts.wakes++;
     s->host.expire(s->host.context, n->now_us);
     network_wake(n, at);

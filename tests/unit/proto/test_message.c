@@ -177,13 +177,13 @@ Test(message, stands_on_the_wire_as_the_tables_say) {
 }
 
 Test(message, has_a_count_before_each_list_and_a_length_before_bytes) {
-    struct have have = {.slot = 3, .held_len = 1, .held = {{4, 5, 6}}};
+    struct have have = {.slot = 3, .broadcast = 9, .held_len = 1, .held = {{4, 5, 6}}};
     struct head_message head = {.slot = 7, .head = {(const uint8_t *)"abc", 3}};
     uint8_t data[64], expected[64];
     struct writer w = writer_init(data, sizeof data);
     have_write(&w, &have);
     head_message_write(&w, &head);
-    int len = hex_read("200301"
+    int len = hex_read("2003000000000000000901"
                        "04000000050000000000000006"
                        "21070003616263",
                        expected, sizeof expected);
@@ -241,7 +241,8 @@ Test(message, is_refused_with_a_role_or_reason_that_does_not_exist) {
 Test(message, is_refused_with_substreams_that_do_not_exist) {
     EXPECT_RANGE(subscribe, m.substreams = 1u << SUBSTREAMS_MAX);
     EXPECT_RANGE(grant, m.substreams = 1u << SUBSTREAMS_MAX);
-    EXPECT_RANGE(grant, m.ancestry[SUBSTREAMS_MAX - 1].substreams = 1u << SUBSTREAMS_MAX);
+    EXPECT_RANGE(grant, m.excess = 1u << SUBSTREAMS_MAX);
+    EXPECT_RANGE(grant, m.ancestry[ANCESTRIES_MAX - 1].substreams = 1u << (SUBSTREAM_HEADS + 1));
 }
 
 Test(message, is_refused_with_peers_that_nobody_can_dial) {
@@ -302,7 +303,7 @@ Test(message, fails_the_writer_where_a_list_or_view_is_over_its_maximum) {
     static const uint8_t bytes[MANIFEST_SIZE_MAX + 1];
     struct peers peers = {.peers_len = PEERS_MAX + 1};
     struct have have = {.held_len = TRACKS_MAX + 1};
-    struct grant grant = {.ancestry_len = SUBSTREAMS_MAX + 1};
+    struct grant grant = {.ancestry_len = ANCESTRIES_MAX + 1};
     struct grant ids = {.ancestry_len = 1, .ancestry = {{.ids_len = ANCESTORS_MAX + 1}}};
     struct manifest_message manifest = {.manifest = {bytes, MANIFEST_SIZE_MAX + 1}};
     struct head_message head = {.head = {bytes, HEAD_SIZE_MAX + 1}};
@@ -320,8 +321,9 @@ Test(message, is_refused_where_a_count_is_over_its_maximum) {
     data[2] = PEERS_MAX + 1;
     cr_assert_eq(read_exactly(kind_of(MESSAGE_PEERS), data, 3 + (PEERS_MAX + 1) * 51), ERR_RANGE);
     data[0] = MESSAGE_HAVE;
-    data[2] = TRACKS_MAX + 1;
-    cr_assert_eq(read_exactly(kind_of(MESSAGE_HAVE), data, 3 + (TRACKS_MAX + 1) * 13), ERR_RANGE);
+    data[2] = 0;
+    data[10] = TRACKS_MAX + 1;
+    cr_assert_eq(read_exactly(kind_of(MESSAGE_HAVE), data, 11 + (TRACKS_MAX + 1) * 13), ERR_RANGE);
     data[0] = MESSAGE_HEAD;
     data[2] = (HEAD_SIZE_MAX + 1) >> 8;
     data[3] = (HEAD_SIZE_MAX + 1) & 0xff;
