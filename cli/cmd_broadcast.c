@@ -1,6 +1,7 @@
 /* cmd_broadcast.c - shoal broadcast: from an input to the swarm. */
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@
 #define OUTBID_WITHIN_US                                                                           \
     (10 * US_PER_S)              /* of our start: our clock is behind, we take a higher id */
 #define LINGER_US (2 * US_PER_S) /* for the last cells and the signed end to leave */
+#define SHORT_FOR_S 2            /* a joiner's backlog fills an uplink for a moment */
 #define SHORT_SAID_EVERY_S 10
+#define PACKING_PERCENT 108 /* the stream once, in cells and datagrams, with its heads */
 
 struct broadcast {
     const struct options *options;
@@ -35,7 +38,7 @@ struct broadcast {
     bool was_outbid;
     bool has_ended;
     int err;
-    unsigned seconds;
+    unsigned seconds_short;
     uint64_t dropped_said;
 };
 
@@ -78,10 +81,29 @@ static int make_key(struct broadcast *b) {
     return err;
 }
 
+/* A pipe or a listener waits for its writer as long as it takes: a signal ends that, too. Once the
+ * host is open, signals are the loop's. */
+static atomic_bool is_cancelled;
+
+static void cancel(int signal) {
+    (void)signal;
+    is_cancelled = true;
+}
+
+static void listen_for_cancel(void) {
+    struct sigaction action = {.sa_handler = cancel};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 static int open_source(struct broadcast *b) {
     const struct options *o = b->options;
     struct source_config config = source_config_default();
     if (o->arguments_len > 0) config.input = o->arguments[0];
+    config.cancel = &is_cancelled;
+    listen_for_cancel();
+    if (strstr(config.input, "listen") != NULL)
+        log_info("input", "waiting for a sender that calls %s", config.input);
     config.format = o->format;
     config.pace = !o->no_pace;
     config.loop = o->loop;
@@ -95,7 +117,7 @@ static int open_source(struct broadcast *b) {
     config.keyint_us = o->keyint;
     char why[SOURCE_WHY_MAX];
     int err = source_open(&b->source, &config, why, sizeof why);
-    if (err) log_error("%s", why);
+    if (err && !is_cancelled) log_error("%s", why);
     return err;
 }
 
@@ -166,11 +188,18 @@ static void on_outbid(void *ctx, uint64_t id) {
     if (err) fail(b, "cannot go on air", err);
 }
 
-static void warn_short(const struct node_stats *n, const struct source_stats *source) {
-    double carries = (double)n->uplink_bps / 1e6, needs = (double)n->demand_bps / 1e6;
-    (void)source;
+/* The uplink must carry the stream once at least, and what its subscribers take besides where they
+ * do not pass it on. A limit below that is seen before the first viewer comes. */
+static void check_uplink(struct broadcast *b, const struct node_stats *n,
+                         const struct source_stats *source) {
+    uint64_t stream_bps = (source->video_bps + source->audio_bps) * PACKING_PERCENT / 100;
+    uint64_t limit_bps = b->options->max_upload;
+    bool is_short = limit_bps < stream_bps || (n->uplink_short && n->demand_bps > n->uplink_bps);
+    b->seconds_short = is_short ? b->seconds_short + 1 : 0;
+    if (b->seconds_short % SHORT_SAID_EVERY_S != SHORT_FOR_S) return;
+    uint64_t carries_bps = n->uplink_bps != 0 ? n->uplink_bps : limit_bps;
     log_warn("uplink", "your uplink carries %.1f of %.1f Mb/s: viewers will stall; lower --bitrate",
-             carries, needs);
+             (double)carries_bps / 1e6, (double)u64_max(stream_bps, n->demand_bps) / 1e6);
 }
 
 static void on_second(void *ctx, struct stats *s, uint64_t now_us) {
@@ -185,8 +214,7 @@ static void on_second(void *ctx, struct stats *s, uint64_t now_us) {
     s->buffer_us = 0;
     int err = on_air_renew(&b->on_air, loop_utc_us(), now_us);
     if (err) fail(b, "cannot sign the manifest", err);
-    if (n.uplink_short && n.demand_bps > n.uplink_bps && b->seconds++ % SHORT_SAID_EVERY_S == 0)
-        warn_short(&n, &source);
+    check_uplink(b, &n, &source);
     if (source.frames_dropped > b->dropped_said) {
         log_warn("encoder",
                  "cannot keep up: %llu frames dropped so far; try a faster --preset or a "
@@ -291,10 +319,12 @@ int cmd_broadcast(const struct options *options) {
     if (!err) err = open_source(&b);
     bool is_usage = err == ERR_ARGUMENT;
     if (!err) err = host_open(&b.host, &config);
+    if (!err && is_cancelled) err = ERR_STATE;
     if (!err) err = make_key(&b);
     if (!err) err = go_on_air(&b);
     if (!err) err = run(&b);
     if (!err) err = b.err;
     close_all(&b);
-    return is_usage ? EXIT_USAGE : err ? EXIT_FAILED : EXIT_DONE;
+    if (is_usage) return EXIT_USAGE;
+    return err && !is_cancelled ? EXIT_FAILED : EXIT_DONE;
 }

@@ -74,6 +74,8 @@ static void say_status(const struct viewer *v, const struct node_channel_stats *
     double upload = (double)host_upload_bps(v->host) / 1e6;
     if (c->broadcast == 0)
         log_status("looking for the channel: holders=%u", host_holders(v->host));
+    else if (c->first_chunk_us == 0 && !c->ended)
+        log_status("found; waiting for the first picture: links=%u", c->neighbours);
     else if (!c->on_air)
         log_status("%s: links=%u",
                    c->ended ? "ended; waiting for the next broadcast"

@@ -100,7 +100,7 @@ static void print_stats(FILE *to) {
         fprintf(to, ".TP\n.B %s%s%s\n", is_top ? "" : stats[i].group, is_top ? "" : ".",
                 stats[i].name);
         print_roff(to, stats[i].help);
-        fputs(stats[i].is_maybe ? "; null until known\n" : "\n", to);
+        fputs(stats[i].is_maybe ? "; null while there is none\n" : "\n", to);
     }
 }
 

@@ -1,11 +1,14 @@
 /* How the commands end: SIGINT and SIGTERM are no failures, the last figures are written, and
  * nothing is left behind. A player that goes away ends its viewer quietly. */
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/proto/channel_link.h"
 #include "tests/e2e/recorded.h"
@@ -94,6 +97,29 @@ static void searches_end(int signal_number) {
 
 Test(endings, sigint_ends_a_search_well) { searches_end(SIGINT); }
 Test(endings, sigterm_ends_a_search_well) { searches_end(SIGTERM); }
+
+static unsigned free_tcp_port(void) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+Test(endings, a_broadcaster_whose_sender_never_calls_ends_well) {
+    char address[64];
+    static const int signals[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        snprintf(address, sizeof address, "tcp://127.0.0.1:%u?listen", free_tcp_port());
+        struct actor *source = stage_start("source", "broadcast", address, NULL);
+        actor_wait_said(source, "info input: waiting for a sender that calls tcp://127.0.0.1:");
+        must(actor_stop(source, signals[i]) == 0, "it fails");
+        must(!actor_has_said(source, "shoal: "), "it complains");
+        check_folder(source->sandbox.path);
+    }
+}
 
 Test(endings, a_player_that_goes_away_ends_its_viewer_quietly) {
     char link[STAGE_LINK_MAX], pipe[PATH_MAX], got[PATH_MAX];
