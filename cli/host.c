@@ -34,6 +34,19 @@ static size_t pull(void *ctx, struct datagram *ret) {
     return node_transmit(h->node, ret, loop_now_us(h->loop));
 }
 
+static void warn_clock(int64_t ahead_s) {
+    if (ahead_s < 0)
+        log_warn("clock",
+                 "this machine's clock is %lld s behind the source's: set it, or others may not "
+                 "find this peer",
+                 (long long)-ahead_s);
+    else
+        log_warn("clock",
+                 "what comes was captured %lld minutes ago and is not shown: this machine's clock "
+                 "is ahead, or somebody replays an old broadcast",
+                 (long long)(ahead_s / 60));
+}
+
 static void dispatch(struct host *h, struct node_event *e) {
     const struct host_handler *handler = h->config.handler;
     void *ctx = h->config.ctx;
@@ -54,12 +67,7 @@ static void dispatch(struct host *h, struct node_event *e) {
     case NODE_EVENT_PEER_BANNED:
         log_debug("swarm", "peer dropped and kept away: %s", err_text(e->err));
         break;
-    case NODE_EVENT_CLOCK:
-        log_warn("clock",
-                 "this machine's clock is %lld s behind the source's: set it, or others may "
-                 "not find this peer",
-                 (long long)(-e->clock_error_us / (int64_t)US_PER_S));
-        break;
+    case NODE_EVENT_CLOCK: warn_clock(e->clock_error_us / (int64_t)US_PER_S); break;
     default: find_event(h, e); break;
     }
 }

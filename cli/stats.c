@@ -164,11 +164,16 @@ static uint64_t start_ticks(void) {
 }
 
 uint64_t stats_process_start_us(void) {
-    uint64_t now = clock_us(CLOCK_MONOTONIC), ticks = start_ticks();
+    static uint64_t start_us; /* asked once: every time counts from the same moment */
+    if (start_us != 0) return start_us;
+    uint64_t ticks = start_ticks();
     long ticks_per_s = sysconf(_SC_CLK_TCK);
-    if (ticks == 0 || ticks_per_s <= 0) return now;
-    uint64_t age = u64_sub(clock_us(CLOCK_BOOTTIME), ticks * (US_PER_S / (uint64_t)ticks_per_s));
-    return u64_sub(now, age);
+    uint64_t boot_us = clock_us(CLOCK_BOOTTIME), now_us = clock_us(CLOCK_MONOTONIC);
+    start_us = now_us;
+    if (ticks == 0 || ticks_per_s <= 0) return start_us;
+    uint64_t age_us = u64_sub(boot_us, ticks * (US_PER_S / (uint64_t)ticks_per_s));
+    start_us = u64_sub(now_us, age_us);
+    return start_us;
 }
 
 /* "VmRSS:      5120 kB" in bytes. */

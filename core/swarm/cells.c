@@ -8,6 +8,7 @@
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
 
+#define CLOCK_ODD_US (2 * (int64_t)US_PER_S)
 #define PENDING_KEPT_US (2 * US_PER_S)
 #define HEAD_ANSWER_US (150 * US_PER_MS)
 #define REPEATED_US (500 * US_PER_MS)   /* a head that came this long ago says nothing of now */
@@ -21,15 +22,15 @@ static bool is_fresh(struct channel *c, const struct head *h, uint64_t now_us) {
     if (utc_us == 0) return true;
     int64_t off_us = (int64_t)(utc_us - h->capture_us);
     int64_t most_us = CLOCK_ERROR_MAX_US + (int64_t)ON_AIR_US;
-    if (off_us > most_us || off_us < -most_us) return false;
-    bool is_odd = off_us < -2 * (int64_t)US_PER_S;
-    if (is_odd && !c->clock_said) {
+    bool is_fresh = off_us <= most_us && off_us >= -most_us;
+    /* Nothing is captured in the future, and what is refused is not refused in silence. */
+    if ((!is_fresh || off_us < -CLOCK_ODD_US) && !c->clock_said) {
         c->clock_said = true;
         node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_CLOCK,
                                                   .channel = c->index,
                                                   .clock_error_us = off_us});
     }
-    return true;
+    return is_fresh;
 }
 
 static void note_offset(struct channel *c, const struct head *h, uint64_t now_us) {

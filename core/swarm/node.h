@@ -88,7 +88,7 @@ enum node_event_type {
     NODE_EVENT_PEER_UP,        /* a neighbour of the channel: worth remembering */
     NODE_EVENT_PEER_BANNED,    /* sent what it must not: `err` says what */
     NODE_EVENT_OUTBID,         /* (source) a broadcast with a higher id is in the swarm */
-    NODE_EVENT_CLOCK,          /* the local clock is minutes off the source's */
+    NODE_EVENT_CLOCK,          /* the local clock is off the source's; once */
 };
 
 struct node_event {

@@ -131,20 +131,30 @@ static double quantile(double *values, size_t len, double q) {
     return values[(size_t)(q * (double)(len - 1))];
 }
 
+/* A time since the start; a source has none of some. */
+static void print_start(const struct actor *a, const char *field) {
+    double us = actor_number(a, field);
+    if (us < 0)
+        printf(" %7s", "-");
+    else
+        printf(" %7.0f", us / 1e3);
+}
+
 static void report_actor(struct actor *a) {
     static struct lags l;
     l.len = 0;
     actor_each_line(a, collect_lag, &l);
-    double uptime = actor_number(a, "uptime_us");
-    printf(
-        "%-9s %7.0f %7.0f %7.0f  %4.0f %4.0f  %5.0f %5.0f %5.0f %5.0f  %6.2f %6.2f  %5.1f %5.1f\n",
-        a->name, actor_number(a, "holder_us") / 1e3, actor_number(a, "first_chunk_us") / 1e3,
-        actor_number(a, "first_output_us") / 1e3, actor_number(a, "chunks.missed"),
-        actor_number(a, "chunks.repaired"), quantile(l.p50, l.len, 0.5) / 1e3,
-        quantile(l.p95, l.len, 0.5) / 1e3, quantile(l.p99, l.len, 0.5) / 1e3,
-        quantile(l.p99, l.len, 1) / 1e3, actor_number(a, "bytes.media_in") / 1e6,
-        actor_number(a, "bytes.out") / 1e6, 100 * actor_number(a, "cpu_us") / uptime,
-        actor_number(a, "rss_anon_bytes") / 1e6);
+    printf("%-9s", a->name);
+    print_start(a, "holder_us");
+    print_start(a, "first_chunk_us");
+    print_start(a, "first_output_us");
+    printf("  %4.0f %4.0f  %5.0f %5.0f %5.0f %5.0f  %6.2f %6.2f  %5.1f %5.1f\n",
+           actor_number(a, "chunks.missed"), actor_number(a, "chunks.repaired"),
+           quantile(l.p50, l.len, 0.5) / 1e3, quantile(l.p95, l.len, 0.5) / 1e3,
+           quantile(l.p99, l.len, 0.5) / 1e3, quantile(l.p99, l.len, 1) / 1e3,
+           actor_number(a, "bytes.media_in") / 1e6, actor_number(a, "bytes.out") / 1e6,
+           100 * actor_number(a, "cpu_us") / actor_number(a, "uptime_us"),
+           actor_number(a, "rss_anon_bytes") / 1e6);
 }
 
 static void report(const struct show *s) {
@@ -167,12 +177,18 @@ static void report(const struct show *s) {
            100 * (sent / received - 1));
 }
 
+static void watches(struct actor *a, double seconds) {
+    uint64_t deadline_us = (uint64_t)(seconds * 1e6) + STAGE_DEADLINE_US;
+    int err = process_wait_number(a->process, a->stats, "uptime_us", seconds * 1e6, deadline_us);
+    must(err == 0, "%s: %s", a->name, err_text(err));
+}
+
 int main(void) {
     struct show s = {0};
     stage_open();
     start_all(&s);
     double seconds = seconds_wanted();
-    for (size_t i = 0; i < VIEWERS; i++) actor_wait(s.viewers[i], "uptime_us", seconds * 1e6);
+    for (size_t i = 0; i < VIEWERS; i++) watches(s.viewers[i], seconds);
     for (size_t i = 0; i < VIEWERS; i++) actor_missed_nothing(s.viewers[i]);
     actor_missed_nothing(s.relay);
     check_upload(&s);

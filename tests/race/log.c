@@ -9,7 +9,7 @@
 #define THREADS 4
 #define LINES 500
 
-static const char line[] = "error thread: abcdefghijklmnopqrstuvwxyz\n";
+static const char line[] = "shoal: abcdefghijklmnopqrstuvwxyz\n";
 
 static void *write_lines(void *unused) {
     for (int i = 0; i < LINES; i++) {

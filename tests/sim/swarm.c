@@ -27,6 +27,8 @@ struct peer_state {
 
 /* A look-up on its way. */
 struct lookup {
+    struct lookup *next; /* of the swarm's */
+    bool is_done;
     struct peer_state *peer;
     uint64_t started_us; /* of the node that asked: void where the peer was restarted since */
 };
@@ -45,6 +47,7 @@ struct swarm {
     uint64_t frame, audio_frame;
     uint64_t media_bytes;
     bool has_ended;
+    struct lookup *lookups;
     struct peer_state peers[SWARM_PEERS_MAX];
 };
 
@@ -166,9 +169,8 @@ static void on_found(void *ctx) {
     struct lookup *l = ctx;
     struct peer_state *p = l->peer;
     struct swarm *s = p->swarm;
-    bool is_wanted = p->is_up && p->started_us == l->started_us;
-    free(l);
-    if (!is_wanted) return;
+    l->is_done = true;
+    if (!p->is_up || p->started_us != l->started_us) return;
     for (unsigned i = 0; i < s->scenario.peers; i++)
         if (i != p->number && s->peers[i].has_announced)
             node_holders_found(p->node, p->channel, &s->peers[i].holder, 1,
@@ -177,9 +179,16 @@ static void on_found(void *ctx) {
 }
 
 static void look_up(struct peer_state *p) {
-    struct lookup *l = malloc(sizeof *l);
-    if (l == NULL) fail("no memory");
-    *l = (struct lookup){.peer = p, .started_us = p->started_us};
+    struct swarm *s = p->swarm;
+    struct lookup *l = s->lookups;
+    while (l != NULL && !l->is_done) l = l->next;
+    if (l == NULL) {
+        l = malloc(sizeof *l);
+        if (l == NULL) fail("no memory");
+        l->next = s->lookups;
+        s->lookups = l;
+    }
+    *l = (struct lookup){.next = l->next, .peer = p, .started_us = p->started_us};
     uint64_t at_us = network_now(p->swarm->network) + p->swarm->scenario.find_us;
     network_at(p->swarm->network, at_us, on_found, l);
 }
@@ -337,6 +346,11 @@ void swarm_free(struct swarm *s) {
     if (s == NULL) return;
     for (unsigned i = 0; i < s->scenario.peers; i++) node_free(s->peers[i].node);
     network_free(s->network);
+    while (s->lookups != NULL) {
+        struct lookup *next = s->lookups->next;
+        free(s->lookups);
+        s->lookups = next;
+    }
     free(s);
 }
 
