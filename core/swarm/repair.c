@@ -11,7 +11,9 @@
 #define ANSWER_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
-#define REQUESTS_A_TICK 32
+#define REQUESTS_A_TICK 8
+#define BACKOFF_MAX 4               /* doublings of the wait for an answer */
+#define URGENT_US (300 * US_PER_MS) /* after a chunk was first heard of */
 
 static bool can_ask(const struct neighbour *nb) {
     return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
@@ -27,10 +29,12 @@ static bool was_asked(struct neighbour *nb, const struct stream *s, uint32_t num
 }
 
 /* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, from a
- * random one on, and another one each time; failing that the source or a parent, which may hold
- * the cells already. */
+ * random one on, and another one each time; where it is urgent, failing that, the source or a
+ * parent, which may hold the cells already. */
 static struct neighbour *choose_holder(const struct channel *c, const struct stream *s,
-                                       uint32_t number, uint64_t cells, uint64_t now_us) {
+                                       const struct slot *slot, uint64_t cells, uint64_t now_us) {
+    uint32_t number = slot->number;
+    bool is_urgent = now_us - slot->seen_us > URGENT_US;
     struct neighbour *second = NULL;
     if (c->neighbours_len == 0) return NULL;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
@@ -39,7 +43,8 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
         if (!can_ask(nb) || neighbour_is_silent(nb, now_us)) continue;
         if (nb->broadcast != c->manifest.broadcast) continue;
         bool holds = neighbour_holds(nb, s->track, number);
-        bool may_hold = nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0;
+        bool may_hold =
+            is_urgent && (nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0);
         if (holds && !was_asked(nb, s, number, cells, now_us)) return nb;
         if (holds || may_hold) second = nb;
     }
@@ -47,8 +52,8 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
 }
 
 static uint64_t request(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t number,
-                        uint64_t cells, bool head, uint64_t now_us) {
-    uint64_t until_us = now_us + ANSWER_WAIT_US + neighbour_rtt_us(nb) * 3 / 2;
+                        uint64_t cells, bool head, unsigned backoff, uint64_t now_us) {
+    uint64_t until_us = now_us + (ANSWER_WAIT_US << backoff) + neighbour_rtt_us(nb) * 3 / 2;
     struct request m = {
         .slot = c->index,
         .track = s->track,
@@ -84,13 +89,19 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_
     return due;
 }
 
+/* Where answers do not come everybody is short of uplink, and asking faster makes it worse. */
+static unsigned backoff_of(const struct slot *slot) {
+    return slot->requests < BACKOFF_MAX ? slot->requests : BACKOFF_MAX;
+}
+
 static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
     if (now_us - slot->seen_us < HEAD_WAIT_US || now_us < slot->head_request_until_us) return false;
-    struct neighbour *nb = choose_holder(c, s, slot->number, 0, now_us);
+    struct neighbour *nb = choose_holder(c, s, slot, 0, now_us);
     if (nb == NULL) return false;
-    uint64_t until_us = request(c, s, nb, slot->number, 0, true, now_us);
+    uint64_t until_us = request(c, s, nb, slot->number, 0, true, backoff_of(slot), now_us);
     if (until_us == 0) return false;
     slot->head_request_until_us = until_us;
+    slot->requests++;
     return true;
 }
 
@@ -98,14 +109,15 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
     if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
     if (cells == 0) return false;
-    struct neighbour *nb = choose_holder(c, s, slot->number, cells, now_us);
+    struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
     if (nb == NULL) return false;
-    uint64_t until_us = request(c, s, nb, slot->number, cells, false, now_us);
+    uint64_t until_us = request(c, s, nb, slot->number, cells, false, backoff_of(slot), now_us);
     if (until_us == 0) return false;
     /* One clock for all that is asked of the chunk: the earliest answer that is due. */
     bool waits =
         (slot->requested & chunk_missing(slot->chunk)) != 0 && now_us < slot->request_until_us;
     slot->requested |= cells;
+    slot->requests++;
     slot->request_until_us = waits ? u64_min(slot->request_until_us, until_us) : until_us;
     return true;
 }
@@ -145,7 +157,8 @@ void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us)
     if (slot == NULL || asked == NULL) return;
     /* At once elsewhere, but not faster than a neighbour that always says no could drive us. */
     slot->requested &= ~m->cells;
-    slot->request_until_us = slot->head_request_until_us = now_us + TICK_US;
+    uint64_t again_us = now_us + (TICK_US << backoff_of(slot));
+    slot->request_until_us = slot->head_request_until_us = again_us;
 }
 
 /* A cell came that was asked for one by one: where another neighbour was asked for it too, it is

@@ -9,10 +9,12 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_COPIES 2              /* of a substream, that the source gives freely */
-#define SOURCE_HEADS 4               /* children with heads from the source: 2 % of the rate each */
-#define CROWD 4                      /* neighbours from which on the source saves */
-#define ADMIT_PERCENT 90             /* of the uplink, to those who could ask elsewhere */
+#define SOURCE_COPIES 2          /* of a substream, that the source gives freely */
+#define SOURCE_HEADS 4           /* children with heads from the source: 2 % of the rate each */
+#define CROWD 4                  /* neighbours from which on the source saves */
+#define ADMIT_PERCENT 75         /* of the uplink, to those who could ask elsewhere, */
+#define ADMIT_STARVED_PERCENT 90 /* and to those who could not */
+#define COST_PERCENT 118 /* of a substream's media: headers, heads, acknowledgements, repairs */
 #define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
 #define SHED_PERIOD_US (1 * US_PER_S)
 #define SHED_AFTER_US (500 * US_PER_MS) /* of a short uplink */
@@ -42,9 +44,9 @@ static uint64_t granted_bps(const struct node *n) {
 static bool uplink_admits(const struct channel *c, const struct stream *s, bool starved) {
     const struct node *n = c->node;
     if (n->uplink.rate_bps == 0) return false;
-    uint64_t capacity = uplink_capacity_bps(n);
-    if (!starved) capacity = capacity / 100 * ADMIT_PERCENT;
-    return granted_bps(n) + s->substream_bps <= capacity;
+    uint64_t capacity = uplink_capacity_bps(n) / 100;
+    capacity *= starved ? ADMIT_STARVED_PERCENT : ADMIT_PERCENT;
+    return (granted_bps(n) + s->substream_bps) * COST_PERCENT / 100 <= capacity;
 }
 
 /* Granting it would put the child above itself. */

@@ -40,8 +40,10 @@ struct stream {
     uint32_t substream_bps;
     struct window window;
     struct supply supplies[SUPPLIES];
-    uint64_t newest_us; /* when the newest head came */
-    bool is_adopted;    /* what was asked before the manifest came has found its supplies */
+    uint64_t newest_us;     /* when the newest head came */
+    uint64_t late_since_us; /* parents that were given up for lateness since then */
+    unsigned late_moves;
+    bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
     bool has_start;
     uint64_t start_us; /* when the first head came */

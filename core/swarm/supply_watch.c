@@ -4,12 +4,24 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
-#define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
-#define LATE_CHUNKS 3             /* that lack cells of one substream */
+#define LATE_US (100 * US_PER_MS)        /* of cells that others' heads announce */
+#define LATE_CHUNKS 3                    /* that lack cells of one substream */
+#define OWED_CHUNKS 15                   /* half a second at 30 frames a second */
+#define LATE_MOVES 4                     /* parents that are given up for lateness in one period: */
+#define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
+
+/* What a new parent is to make up for: the holes of the last half second; older ones are repaired
+ * one by one. Before anything was played, all from the start. */
+static uint32_t owed_from(const struct stream *s) {
+    uint32_t hole = stream_first_hole(s);
+    if (!s->has_played || s->window.newest < OWED_CHUNKS) return hole;
+    uint32_t least = s->window.newest - OWED_CHUNKS;
+    return hole > least ? hole : least;
+}
 
 static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
@@ -18,7 +30,7 @@ static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t
     supply->parent = nb;
     supply_begin(supply, now_us);
     nb->streams[s->track].starved = true;
-    supply_ask(s, nb, index, s->has_start ? stream_first_hole(s) : FROM_RANDOM_ACCESS);
+    supply_ask(s, nb, index, s->has_start ? owed_from(s) : FROM_RANDOM_ACCESS);
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */
@@ -73,6 +85,14 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
     return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
 
+static bool may_move_late(struct stream *s, uint64_t now_us) {
+    if (now_us - s->late_since_us > LATE_PERIOD_US) {
+        s->late_since_us = now_us;
+        s->late_moves = 0;
+    }
+    return s->late_moves++ < LATE_MOVES;
+}
+
 static void check(struct channel *c, struct stream *s, unsigned index,
                   const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
@@ -85,9 +105,8 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
     bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
-    if (!is_unanswered && !is_loop && !is_silent(c, s, supply->parent, now_us) &&
-        !is_late(c, s, index, late, now_us))
-        return;
+    bool is_gone = is_unanswered || is_loop || is_silent(c, s, supply->parent, now_us);
+    if (!is_gone && !(is_late(c, s, index, late, now_us) && may_move_late(s, now_us))) return;
     /* One that promises and does not deliver is asked less and less often. */
     struct neighbour_stream *ns = &supply->parent->streams[s->track];
     uint64_t pause_us = REFUSED_PAUSE_US << ns->failures;

@@ -17,8 +17,9 @@
 #define SHORT_US (150 * US_PER_MS)        /* fresh cells that wait longer */
 #define GONE_US (250 * US_PER_MS)         /* acknowledgements come every 25 ms while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
-#define SEND_LATE_US (1500 * US_PER_MS)
-#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
+#define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
+#define USELESS_US (2 * US_PER_S)      /* behind live: nobody waits for it any more */
+#define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 
 static double bucket_size(const struct uplink *u) {
@@ -122,6 +123,8 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     const struct slot *slot = s == NULL ? NULL : window_find(&s->window, item->number);
     if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
     if (class != SEND_BACKLOG && now_us - item->queued_us > SEND_LATE_US) return NULL;
+    uint64_t capture_us = slot->chunk->head.capture_us;
+    if (channel_lateness_us(c, capture_us, now_us) > USELESS_US) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
     if (item->index == SEND_HEAD) return slot->chunk;
     if (!(slot->chunk->have >> item->index & 1)) return NULL;
