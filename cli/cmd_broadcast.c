@@ -175,7 +175,7 @@ static void on_linger(void *ctx, uint64_t now_us) {
 static void on_outbid(void *ctx, uint64_t id) {
     struct broadcast *b = ctx;
     uint64_t now_us = loop_now_us(host_loop(b->host));
-    if (id <= b->on_air.manifest.broadcast) return;
+    if (id <= b->on_air.manifest.broadcast || b->err) return;
     if (b->was_outbid || now_us - b->start_us > OUTBID_WITHIN_US) {
         log_error("the channel went on air elsewhere with the same key: this broadcast ends");
         b->err = ERR_STATE;
@@ -197,9 +197,15 @@ static void check_uplink(struct broadcast *b, const struct node_stats *n,
     bool is_short = limit_bps < stream_bps || (n->uplink_short && n->demand_bps > n->uplink_bps);
     b->seconds_short = is_short ? b->seconds_short + 1 : 0;
     if (b->seconds_short % SHORT_SAID_EVERY_S != SHORT_FOR_S) return;
-    uint64_t carries_bps = n->uplink_bps != 0 ? n->uplink_bps : limit_bps;
-    log_warn("uplink", "your uplink carries %.1f of %.1f Mb/s: viewers will stall; lower --bitrate",
-             (double)carries_bps / 1e6, (double)u64_max(stream_bps, n->demand_bps) / 1e6);
+    double carries = (double)(n->uplink_bps != 0 ? n->uplink_bps : limit_bps) / 1e6;
+    double needs = (double)u64_max(stream_bps, n->demand_bps) / 1e6;
+    if (needs - carries < 0.05) /* "5.0 of 5.0" would say nothing */
+        log_warn("uplink", "your uplink is full at %.1f Mb/s: viewers may stall; lower --bitrate",
+                 carries);
+    else
+        log_warn("uplink",
+                 "your uplink carries %.1f of %.1f Mb/s: viewers will stall; lower --bitrate",
+                 carries, needs);
 }
 
 static void on_second(void *ctx, struct stats *s, uint64_t now_us) {

@@ -64,12 +64,20 @@ static void on_search_done(void *ctx, const struct public_key *channel,
               (unsigned long long)(search->duration_us / US_PER_MS));
 }
 
+static void say_unreachable(const struct hosts *hosts) {
+    size_t others = hosts->is_set && hosts->len > 1 ? hosts->len - 1 : 0;
+    char more[32] = "";
+    if (others > 0) snprintf(more, sizeof more, " nor %zu more", others);
+    log_warn("dht",
+             "no answer from the bootstrap node %s%s; asked again now and then, and peers "
+             "that are known are tried meanwhile",
+             hosts->is_set && hosts->len > 0 ? hosts->text[0] : PUBLIC_BOOTSTRAP, more);
+}
+
 static void on_state(void *ctx, enum discovery_event event) {
-    (void)ctx;
+    const struct host *h = ctx;
     switch (event) {
-    case DISCOVERY_UNREACHABLE:
-        log_warn("dht", "no bootstrap node answers; peers that are known are tried meanwhile");
-        break;
+    case DISCOVERY_UNREACHABLE: say_unreachable(&h->options->bootstrap); break;
     case DISCOVERY_RECOVERED: log_info("dht", "a bootstrap node answers again"); break;
     case DISCOVERY_CONNECTED: log_debug("dht", "connected"); break;
     case DISCOVERY_DISCONNECTED: log_debug("dht", "disconnected"); break;

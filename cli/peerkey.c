@@ -50,7 +50,7 @@ static int key_lock(const char *path, int *ret, char *message) {
     }
     bool is_held = fd >= 0 && errno == EWOULDBLOCK;
     snprintf(message, KEYFILE_MESSAGE_MAX, "%.300s: %s", path,
-             is_held ? "in use by another shoal" : strerror(errno));
+             is_held ? "in use by another shoal; this one takes a new peer id" : strerror(errno));
     if (fd >= 0) close(fd);
     return is_held ? ERR_STATE : ERR_SYSTEM;
 }

@@ -137,6 +137,25 @@ Test(inputs, a_looped_file_goes_on_until_it_is_interrupted) {
     check_recordings(&s);
 }
 
+Test(inputs, what_goes_on_air_can_be_piped_to_a_player_beside) {
+    struct showing s = {.has_video = true, .has_audio = true};
+    char link[STAGE_LINK_MAX];
+    s.source = stage_start_with(
+        &(struct actor_config){.name = "source",
+                               .command = "broadcast",
+                               .stdout_path = stage_file("source.ts", s.source_file)},
+        SMALL, "--preset", "ultrafast", "-o", "-", NULL);
+    int err = process_wait_line(s.source->process, PROCESS_ERR, "link ", STAGE_DEADLINE_US, link,
+                                sizeof link);
+    must(err == 0, "no link on standard error");
+    s.viewer = stage_start("viewer", "join", link, "--http", "off", "-o",
+                           stage_file("viewer.ts", s.viewer_file), NULL);
+    actor_wait(s.viewer, "chunks.ok", 60);
+    cr_assert_eq(actor_stop(s.source, SIGINT), 0);
+    cr_assert_eq(actor_wait_exit(s.viewer), 0);
+    check_recordings(&s);
+}
+
 /* A sender of which all is heard up to a moment, and then its machine resets the connection. */
 static void send_and_reset(int listener, const char *path) {
     char buffer[1 << 14];
