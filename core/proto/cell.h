@@ -1,9 +1,9 @@
 /* cell.h - the frame that carries a cell: 8 bytes, then the payload to the end of the datagram.
  *
- * One byte holds 1, the slot (4 bits) and the track (3 bits); then the cell's index (6 bits), the
- * low 16 bits of the chunk's number, and the head's tag. The receiver takes the number nearest to
- * the newest it knows. Types with the top bit set are cells, so a cell is told from a message by
- * one bit. */
+ * One byte holds 1, the slot (4 bits) and the track (3 bits); then the cell's index (a byte, at
+ * most 63), the low 16 bits of the chunk's number, and the head's tag. The receiver takes the
+ * number nearest to the newest it knows. Types with the top bit set are cells, so a cell is told
+ * from a message by one bit. */
 #ifndef CELL_H
 #define CELL_H
 

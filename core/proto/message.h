@@ -106,7 +106,7 @@ enum bye_reason {
     F(u32, number)                                                                                 \
     F(u64, cells)       /* bit i: cell i */                                                        \
     F(u8, flags)        /* enum request_flag */                                                    \
-    F(u16, deadline_ms) /* from now: later it is of no use */
+    F(u16, deadline_ms) /* from now, advisory */
 
 #define CANCEL_FIELDS(F)                                                                           \
     F(u8, slot)                                                                                    \

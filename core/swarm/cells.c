@@ -9,10 +9,10 @@
 #include "core/swarm/engine.h"
 
 #define CLOCK_ODD_US (2 * (int64_t)US_PER_S)
+#define UNSOLICITED_CELLS 32 /* until the neighbour is told again what we want of it */
 #define PENDING_KEPT_US (2 * US_PER_S)
 #define HEAD_ANSWER_US (150 * US_PER_MS)
 #define REPEATED_US (500 * US_PER_MS)   /* a head that came this long ago says nothing of now */
-#define LATENESS_WEIGHT 16              /* a sample counts a 16th in the smoothed lateness */
 #define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
 
 /* A source's clock that is far off, or a replay of an old broadcast: the time tells them from live.
@@ -229,6 +229,8 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
     uint8_t substream = stream_substream(s, number, cell->index);
     if (!neighbour_expects_cell(nb, cell->track, number, cell->index, substream, now_us)) {
         c->stats.refused_unsolicited++;
+        /* It may believe in a subscription that a new broadcast has made void for us. */
+        if (++nb->unsolicited % UNSOLICITED_CELLS == 0) nb->streams[cell->track].changed = true;
         return;
     }
     if (number < window_oldest(&s->window) || number < s->start) {

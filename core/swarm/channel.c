@@ -98,11 +98,20 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
     channel_wake(c, now_us);
 }
 
+/* Most of what is known of a channel may have left: as long as nobody has answered, one more is
+ * dialled every DIAL_EAGER_US. */
+static unsigned dials_most(struct channel *c, uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        if (link_state(c->neighbours[i]->peer->link) == LINK_UP) c->linked_us = now_us;
+    uint64_t more = (now_us - c->linked_us) / DIAL_EAGER_US;
+    return DIALS_MAX + (unsigned)u64_min(more, DIALS_EAGER);
+}
+
 static void dial(struct channel *c, uint64_t now_us) {
-    unsigned dialling = 0;
+    unsigned dialling = 0, most = dials_most(c, now_us);
     for (size_t i = 0; i < c->neighbours_len; i++)
         dialling += link_state(c->neighbours[i]->peer->link) == LINK_DIALLING;
-    while (dialling < DIALS_MAX && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {
+    while (dialling < most && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {
         struct candidate *candidate = sampler_next(&c->sampler, &c->node->rng, now_us);
         if (candidate == NULL) return;
         node_dial(c, candidate, now_us);

@@ -12,9 +12,12 @@
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
 
-#define NEIGHBOURS_MAX 64
+#define NEIGHBOURS_MAX 144   /* 128 that are proven, and NEIGHBOURS_SPARE */
+#define NEIGHBOURS_SPARE 16  /* dialling, or not yet proven: those have places of their own */
 #define NEIGHBOURS_TARGET 16 /* fewer than 16 ruin the tail (DESIGN 1) */
-#define DIALS_MAX 4          /* at once */
+#define DIALS_MAX 4          /* at once, */
+#define DIALS_EAGER 12       /* and as many more while no link is up, one each */
+#define DIAL_EAGER_US (250 * US_PER_MS)
 #define LAG_SAMPLES_MAX 256
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
@@ -62,6 +65,7 @@ struct channel {
     bool clock_said;
     bool ended, end_said;
 
+    uint64_t linked_us;  /* when a link to a neighbour was last up */
     uint64_t tick_us;    /* when channel_tick is due */
     uint64_t eager_us;   /* when another neighbour may be asked before there is a manifest */
     uint64_t balance_us; /* when the parents are next rebalanced */

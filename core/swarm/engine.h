@@ -7,6 +7,7 @@
 
 #define EVENTS_MAX 512
 #define BANS_MAX 64
+#define NODE_LINKS_MAX 1024 /* over all channels */
 #define PEER_IDLE_US (10 * US_PER_S)
 #define BAN_US (5 * 60 * US_PER_S)
 #define HINTS_MAX 16

@@ -115,6 +115,7 @@ struct neighbour {
     struct send_queue queue;
     struct pending_cell pending[PENDING_CELLS_MAX];
     unsigned pending_len;
+    uint32_t unsolicited; /* cells that we had not asked for */
     struct asked_cells asked[ASKED_CELLS_MAX];
 };
 

@@ -7,8 +7,6 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define DIALS_SPARE 16 /* neighbours that are not yet proven have places of their own */
-
 struct node *node_new(const struct node_config *config, uint64_t now_us) {
     struct node *n = calloc(1, sizeof *n);
     if (n == NULL) return NULL;
@@ -16,8 +14,8 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
     n->role = config->role;
     n->rng = rng_init(config->seed);
     n->neighbours_max = config->neighbours_max ? config->neighbours_max : NODE_NEIGHBOURS_DEFAULT;
-    if (n->neighbours_max > NEIGHBOURS_MAX - DIALS_SPARE)
-        n->neighbours_max = NEIGHBOURS_MAX - DIALS_SPARE;
+    if (n->neighbours_max > NEIGHBOURS_MAX - NEIGHBOURS_SPARE)
+        n->neighbours_max = NEIGHBOURS_MAX - NEIGHBOURS_SPARE;
     n->memory_max = config->memory_max ? config->memory_max : NODE_MEMORY_DEFAULT;
     n->now_us = now_us;
     uplink_init(&n->uplink, config->max_upload_bps, now_us);
@@ -25,7 +23,7 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
         &(struct links_config){
             .identity = config->identity,
             .random = config->random,
-            .links_max = NODE_CHANNELS_MAX * NEIGHBOURS_MAX,
+            .links_max = NODE_LINKS_MAX,
             .handler = &peers_link_handler,
             .owner = n,
         },
@@ -78,7 +76,7 @@ int node_join(struct node *n, const struct public_key *channel, const struct rea
     c->plays = plays;
     c->has_read_key = read_key != NULL;
     if (read_key != NULL) c->read_key = *read_key;
-    c->find_us = c->tick_us = c->head_us = now_us;
+    c->find_us = c->tick_us = c->head_us = c->linked_us = now_us;
     n->channels[n->channels_len++] = c;
     return c->index;
 }
@@ -209,7 +207,7 @@ bool node_has_room(const struct channel *c) {
     for (size_t i = 0; i < c->neighbours_len; i++)
         proven += link_state(c->neighbours[i]->peer->link) == LINK_UP;
     return proven < c->node->neighbours_max &&
-           c->neighbours_len < c->node->neighbours_max + DIALS_SPARE;
+           c->neighbours_len < c->node->neighbours_max + NEIGHBOURS_SPARE;
 }
 
 void node_peer_found(struct node *n, int channel, const struct public_key *peer,

@@ -37,7 +37,7 @@ struct node_config {
     uint64_t seed;                   /* for decisions */
     uint8_t role;                    /* enum peer_role */
     uint64_t max_upload_bps;         /* UDP payload and 28 bytes a datagram; 0: serve nobody */
-    unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT */
+    unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT; most 128 */
     size_t memory_max;               /* bytes of chunks held; 0: NODE_MEMORY_DEFAULT */
 };
 

@@ -95,7 +95,8 @@ static uint64_t hole_lateness_us(const struct channel *c, const struct stream *s
 
 static bool skip_hole(struct channel *c, struct stream *s, uint64_t now_us) {
     bool has_left = s->window.has_newest && s->play_next < window_oldest(&s->window);
-    if (!has_left && hole_lateness_us(c, s, now_us) <= PLAY_WAIT_US) return false;
+    if (!has_left && stream_lateness_us(s, hole_lateness_us(c, s, now_us), now_us) <= PLAY_WAIT_US)
+        return false;
     const struct slot *next = window_next_random_access(&s->window, s->play_next + 1);
     if (next == NULL) {
         /* A track that ends behind the hole: nothing more can be decoded, but the end counts. */

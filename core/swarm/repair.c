@@ -6,10 +6,12 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define BACKLOG_WAIT_US (500 * US_PER_MS) /* a second of 3 Mb/s over 6 Mb/s */
-#define UNOWED_WAIT_US (100 * US_PER_MS)  /* what the parent before has sent may be on its way */
+#define BACKLOG_WAIT_US                                                                            \
+    (500 * US_PER_MS)                    /* after the start: the first parent sends the backlog    \
+                                          */
+#define UNOWED_WAIT_US (100 * US_PER_MS) /* what the parent before has sent may be on its way */
 #define HEAD_WAIT_US (30 * US_PER_MS)
-#define ANSWER_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
+#define REPAIR_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
 #define REQUESTS_A_TICK 16
@@ -54,7 +56,7 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
 
 static uint64_t request(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t number,
                         uint64_t cells, bool head, unsigned backoff, uint64_t now_us) {
-    uint64_t until_us = now_us + (ANSWER_WAIT_US << backoff) + neighbour_rtt_us(nb) * 3 / 2;
+    uint64_t until_us = now_us + (REPAIR_WAIT_US << backoff) + neighbour_rtt_us(nb) * 3 / 2;
     struct request m = {
         .slot = c->index,
         .track = s->track,
@@ -110,7 +112,8 @@ static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, 
 }
 
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > REPAIR_LATE_US) return false;
+    uint64_t late_us = channel_lateness_us(c, slot->chunk->head.capture_us, now_us);
+    if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
     if (cells == 0) return false;
     struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);

@@ -12,8 +12,9 @@
 #define SEND_QUEUE_MAX 2048 /* items of a class: over a second of 15 Mb/s */
 
 enum send_class {
-    SEND_FRESH,   /* a subscriber's cells as they arrive */
-    SEND_REPAIR,  /* asked for one by one, or lost on the way */
+    SEND_SOUND,  /* a subscriber's cells as they arrive: a twentieth of the bytes, worth the most */
+    SEND_FRESH,  /* the same of the picture */
+    SEND_REPAIR, /* asked for one by one, or lost on the way */
     SEND_BACKLOG, /* from a joiner's random access point to live */
     SEND_CLASSES,
 };

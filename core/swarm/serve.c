@@ -284,6 +284,10 @@ static bool is_child_of(const struct neighbour *nb, const struct stream *s, uint
     return nb != from && number >= ns->child_from && !neighbour_holds(nb, s->track, number);
 }
 
+static enum send_class fresh_class(const struct stream *s) {
+    return s->kind == TRACK_AUDIO ? SEND_SOUND : SEND_FRESH;
+}
+
 void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
                 uint64_t now_us) {
     const struct head *h = &chunk->head;
@@ -292,7 +296,7 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
         struct neighbour *nb = c->neighbours[i];
         if (!nb->streams[h->track].child_heads || !is_child_of(nb, s, h->number, from)) continue;
         if (!neighbour_mark_head(nb, h->track, h->number)) continue;
-        queue(nb, SEND_FRESH, h->track, h->number, SEND_HEAD, now_us);
+        queue(nb, fresh_class(s), h->track, h->number, SEND_HEAD, now_us);
         uplink_queued(c->node, chunk->encoded_len);
     }
 }
@@ -306,7 +310,7 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
         struct neighbour *nb = c->neighbours[i];
         if (!(nb->streams[h->track].child_granted >> substream & 1)) continue;
         if (!is_child_of(nb, s, h->number, from)) continue;
-        queue(nb, SEND_FRESH, h->track, h->number, (uint8_t)index, now_us);
+        queue(nb, fresh_class(s), h->track, h->number, (uint8_t)index, now_us);
         uplink_queued(c->node, head_cell_len(h, index));
     }
 }
@@ -319,7 +323,8 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     struct stream *s = channel_stream(c, track);
     const struct slot *slot = s == NULL ? NULL : window_find(&s->window, number);
     if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, track, number)) return;
-    if (channel_lateness_us(c, slot->chunk->head.capture_us, now_us) > SERVE_LATE_US) return;
+    uint64_t late_us = channel_lateness_us(c, slot->chunk->head.capture_us, now_us);
+    if (late_us > (was_asked ? WINDOW_US : SERVE_LATE_US)) return;
     const struct neighbour_stream *ns = &nb->streams[track];
     bool is_granted = index == SEND_HEAD
                           ? ns->child_heads

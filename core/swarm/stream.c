@@ -31,6 +31,10 @@ uint64_t stream_cells_of(const struct stream *s, uint32_t number, uint32_t cells
     return mask;
 }
 
+uint64_t stream_lateness_us(const struct stream *s, uint64_t lateness_us, uint64_t now_us) {
+    return u64_min(lateness_us, now_us - s->start_us);
+}
+
 uint32_t stream_first_hole(const struct stream *s) {
     uint32_t oldest = window_oldest(&s->window);
     uint32_t number = s->start > oldest ? s->start : oldest;

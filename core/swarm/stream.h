@@ -80,6 +80,8 @@ uint32_t stream_all_substreams(const struct stream *s);
 /* Cells of a chunk of `cells` cells that belong to these substreams. */
 uint64_t stream_cells_of(const struct stream *s, uint32_t number, uint32_t cells,
                          uint32_t substreams);
+/* How late a chunk is, where what was captured before we came counts from when we came. */
+uint64_t stream_lateness_us(const struct stream *s, uint64_t lateness_us, uint64_t now_us);
 /* The first number from `start` on that is not complete. */
 uint32_t stream_first_hole(const struct stream *s);
 /* No neighbour's name is left behind. */

@@ -9,10 +9,10 @@
 #include "core/swarm/channel.h"
 
 #define REFUSED_PAUSE_US                                                                           \
-    (1 * US_PER_S)                       /* before a parent that failed or refused is asked again  \
-                                          */
-#define ANSWER_WAIT_US (300 * US_PER_MS) /* for a GRANT; three round trips where that is more */
-#define EAGER_TRACKS 2 /* subscribed to before the manifest says which there are */
+    (1 * US_PER_S)                      /* before a parent that failed or refused is asked again   \
+                                         */
+#define GRANT_WAIT_US (300 * US_PER_MS) /* for a GRANT; three round trips where that is more */
+#define EAGER_TRACKS 2                  /* subscribed to before the manifest says which there are */
 
 bool supply_asks(const struct neighbour_stream *ns, unsigned index);
 /* Subscribes, with the next SUBSCRIBE to the neighbour, from chunk `from` on. */

@@ -119,7 +119,7 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
     struct stream *s = channel_stream(c, m->track);
     if (s == NULL || c->is_source) {
         if (s == NULL && m->substreams == 0) { /* it knows no more than we do */
-            ns->refused_until_us = now_us + ANSWER_WAIT_US;
+            ns->refused_until_us = now_us + GRANT_WAIT_US;
             ns->asked = 0;
             ns->asked_heads = false;
         }

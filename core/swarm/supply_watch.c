@@ -97,13 +97,13 @@ static bool may_move_late(struct stream *s, uint64_t now_us) {
 static void check(struct channel *c, struct stream *s, unsigned index,
                   const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
-    if (supply->next != NULL && now_us - supply->next_asked_us > ANSWER_WAIT_US * 2)
+    if (supply->next != NULL && now_us - supply->next_asked_us > GRANT_WAIT_US * 2)
         supply_cancel_next(s, index, now_us);
     if (supply->parent == NULL) {
         assign(c, s, index, now_us);
         return;
     }
-    uint64_t answer_us = u64_max(ANSWER_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
+    uint64_t answer_us = u64_max(GRANT_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
     bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
     bool is_gone = is_unanswered || is_loop || is_silent(c, s, supply->parent, now_us);
@@ -142,7 +142,7 @@ static void subscribe_eagerly(struct channel *c, uint64_t now_us) {
         ns->ask_from = FROM_RANDOM_ACCESS;
         ns->has_ask_from = true;
     }
-    c->eager_us = now_us + ANSWER_WAIT_US;
+    c->eager_us = now_us + GRANT_WAIT_US;
 }
 
 /* The manifest came: what was asked before it becomes the streams' supplies. */

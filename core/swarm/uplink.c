@@ -18,7 +18,6 @@
 #define GONE_US (250 * US_PER_MS)         /* acknowledgements come every 25 ms while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
-#define USELESS_US (2 * US_PER_S)      /* behind live: nobody waits for it any more */
 #define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 
@@ -123,8 +122,6 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     const struct slot *slot = s == NULL ? NULL : window_find(&s->window, item->number);
     if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
     if (class != SEND_BACKLOG && now_us - item->queued_us > SEND_LATE_US) return NULL;
-    uint64_t capture_us = slot->chunk->head.capture_us;
-    if (channel_lateness_us(c, capture_us, now_us) > USELESS_US) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
     if (item->index == SEND_HEAD) return slot->chunk;
     if (!(slot->chunk->have >> item->index & 1)) return NULL;
@@ -140,7 +137,7 @@ static bool put_head(struct neighbour *nb, enum send_class class, const struct c
                                .head = {.data = chunk_encoded(chunk), .len = chunk->encoded_len}});
     uint64_t token =
         SEND_TOKEN(nb->channel->index, chunk->head.track, SEND_HEAD, chunk->head.number) |
-        (class != SEND_FRESH ? SEND_ASKED : 0);
+        (class > SEND_FRESH ? SEND_ASKED : 0);
     return link_send_unreliable(nb->peer->link, buffer, writer_len(&w), token, now_us) == 0;
 }
 
@@ -171,7 +168,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     uint8_t header[CELL_HEADER_BYTES];
     cell_write_header(&cell, header);
     uint64_t token = SEND_TOKEN(cell.slot, cell.track, cell.index, cell.number);
-    if (class != SEND_FRESH) token |= SEND_ASKED;
+    if (class > SEND_FRESH) token |= SEND_ASKED;
     if (link_add_cell(nb->peer->link, header, sizeof header, chunk_cell(chunk, item->index), len,
                       token))
         return;
