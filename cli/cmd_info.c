@@ -95,7 +95,8 @@ static void print(const struct info *info, const char *link) {
                (unsigned long long)(host_holder_us(info->host) / US_PER_MS));
     uint64_t now_us = loop_refresh(host_loop(info->host));
     uint64_t until_us = info->on_air_us ? info->on_air_us : now_us;
-    printf("\ntook      %llu ms\n", (unsigned long long)((until_us - info->start_us) / US_PER_MS));
+    printf("\ntook      %llu ms\n",
+           (unsigned long long)(u64_sub(until_us, stats_process_start_us()) / US_PER_MS));
 }
 
 static const struct host_handler handler = {.manifest = on_manifest, .end = on_end};

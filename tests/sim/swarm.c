@@ -6,6 +6,7 @@
 
 #include "core/base/rng.h"
 #include "core/swarm/publisher.h"
+#include "tests/sim/content.h"
 
 #define UTC_START_US 1700000000000000ull /* of virtual time 0 */
 #define INIT_TEXT "an initialisation segment"
@@ -77,21 +78,6 @@ static uint64_t utc(const struct swarm *s) { return UTC_START_US + network_now(s
 
 /* --- the media, made up --- */
 
-/* Bytes that follow from the track and the time, so that what is handed out can be checked. */
-static struct rng content(const struct fragment *f) { return rng_init(f->pts_us * 2 + f->track); }
-
-static void fill(struct fragment *f) {
-    struct rng r = content(f);
-    for (size_t i = 0; i < f->len; i++) f->data[i] = (uint8_t)rng_u64(&r);
-}
-
-static bool is_genuine(const struct fragment *f) {
-    struct rng r = content(f);
-    for (size_t i = 0; i < f->len; i++)
-        if (f->data[i] != (uint8_t)rng_u64(&r)) return false;
-    return true;
-}
-
 static int emit(void *ctx, struct chunk *chunk) {
     struct swarm *s = ctx;
     struct peer_state *p = &s->peers[0];
@@ -111,7 +97,7 @@ static void publish(struct swarm *s, uint8_t track, bool random_access, uint64_t
     f->duration_us = (uint32_t)duration_us;
     f->capture_us = utc(s);
     f->end = len == 0;
-    fill(f);
+    content_fill(f);
     if (publisher_cut(&s->publisher, f, emit, s) < 0) fail("the source cannot publish");
     fragment_unref(f);
     network_wake(s->network, 0);
@@ -195,7 +181,7 @@ static void look_up(struct peer_state *p) {
 
 static void take_fragment(struct peer_state *p, struct fragment *f) {
     p->seen.fragments++;
-    p->seen.fragments_wrong += !is_genuine(f);
+    p->seen.fragments_wrong += !content_is_genuine(f);
     p->seen.discontinuities += f->discontinuity;
     if (p->seen.start_us == 0) p->seen.start_us = network_now(p->swarm->network) - p->started_us;
     fragment_unref(f);
