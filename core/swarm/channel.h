@@ -1,7 +1,8 @@
 /* channel.h - one channel on this node: its manifest, streams, neighbours and timers.
  *
  * The files that act on it, one for each concern, each with what it needs of the others declared
- * here: supply.c (whom we take from), serve.c (whom we send to), repair.c, have.c, gossip.c (HELLO,
+ * here: supply*.c (whom we take from), serve.c and
+ * admission.c (whom we send to), repair.c, have.c, gossip.c (HELLO,
  * MANIFEST, PEERS), cells.c (heads and cells as they come), play.c, count.c, announce.c.
  * Only core/swarm includes this file. */
 #ifndef CHANNEL_H
@@ -132,6 +133,17 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
 void serve_tick(struct channel *c, uint64_t now_us);
 /* Our own ancestors have changed: the children are told. */
 void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
+
+/* admission.c: which children the uplink can carry. `index` may be SUPPLY_HEADS. */
+bool admission_grants(const struct channel *c, const struct stream *s,
+                      const struct neighbour *child, unsigned index, bool starved);
+/* Granting it would put the child above itself. */
+bool admission_makes_loop(const struct channel *c, const struct stream *s,
+                          const struct neighbour *child, unsigned index);
+/* Marks what the source's children should take elsewhere. */
+void admission_mark_excess(struct channel *c, struct stream *s);
+/* One substream less for the youngest child that has some. */
+void admission_shed(struct channel *c);
 
 /* repair.c */
 void repair_tick(struct channel *c, uint64_t now_us);

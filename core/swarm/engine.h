@@ -114,6 +114,9 @@ void peers_end_idle(struct node *n, uint64_t now_us);
 /* Frees the peer's link where no channel is left on it. */
 void peers_release(struct peer *peer, uint64_t now_us);
 
+/* admission.c: what starved children of all channels asked for lately and could not have. */
+uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);
+
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us);

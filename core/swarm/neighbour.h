@@ -88,7 +88,9 @@ struct neighbour_stream {
     bool child_heads, child_starved;
     uint16_t child_generation;
     uint16_t child_revision;
-    bool child_changed; /* a GRANT is to be sent */
+    bool child_changed;        /* a GRANT is to be sent */
+    uint32_t child_refused;    /* starved substreams that the uplink could not carry, */
+    uint64_t child_refused_us; /* at this time */
     uint32_t child_from;
     uint64_t heads_sent; /* bit i: head of heads_newest - i */
     uint32_t heads_newest;

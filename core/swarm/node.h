@@ -141,7 +141,7 @@ struct node_stats {
     uint64_t media_out;               /* of all channels */
     uint64_t uplink_bps;              /* what it carries, as far as was seen; 0: never full */
     uint64_t demand_bps;              /* what subscribers would take now */
-    bool uplink_short; /* fresh cells wait: the uplink carries less than the demand */
+    bool uplink_short; /* fresh cells wait, or children who had found nobody else were refused */
 };
 
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret);

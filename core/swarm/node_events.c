@@ -103,6 +103,7 @@ void node_stats(const struct node *n, struct node_stats *ret) {
     ret->control_out = n->control_out;
     ret->media_out = n->media_out;
     ret->uplink_bps = u->rate_bps != NODE_UPLOAD_UNLIMITED ? u->rate_bps : u->carried_bps;
-    ret->demand_bps = u->queued_bps;
-    ret->uplink_short = u->short_us != 0;
+    uint64_t refused_bps = admission_refused_bps(n, n->now_us);
+    ret->demand_bps = u->queued_bps + refused_bps;
+    ret->uplink_short = u->short_us != 0 || refused_bps != 0;
 }

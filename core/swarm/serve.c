@@ -1,79 +1,14 @@
 /* serve.c - whom we send to: subscriptions that we grant, cells that we pass on, requests we
- * answer.
- *
- * A child is admitted by what the uplink carries. The source keeps itself to a few copies of each
- * substream while others can pass them on: it grants more only to a child that has found nobody
- * else, and tells it which of them to take elsewhere when it can. */
+ * answer. What is granted to whom is decided in
+ * admission.c. */
 #include <string.h>
 
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_COPIES 2          /* of a substream, that the source gives freely */
-#define SOURCE_HEADS 4           /* children with heads from the source: 2 % of the rate each */
-#define CROWD 4                  /* neighbours from which on the source saves */
-#define ADMIT_PERCENT 75         /* of the uplink, to those who could ask elsewhere, */
-#define ADMIT_STARVED_PERCENT 90 /* and to those who could not */
-#define COST_PERCENT 118 /* of a substream's media: headers, heads, acknowledgements, repairs */
 #define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
 #define SHED_PERIOD_US (1 * US_PER_S)
 #define SHED_AFTER_US (500 * US_PER_MS) /* of a short uplink */
-
-static unsigned copies_of(const struct channel *c, uint8_t track, unsigned index) {
-    unsigned copies = 0;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        copies += index == SUPPLY_HEADS ? ns->child_heads : ns->child_granted >> index & 1;
-    }
-    return copies;
-}
-
-/* What all children of all channels take, if every granted substream flows. */
-static uint64_t granted_bps(const struct node *n) {
-    uint64_t bps = 0;
-    for (size_t i = 0; i < n->channels_len; i++) {
-        const struct channel *c = n->channels[i];
-        for (size_t t = 0; t < c->streams_len; t++)
-            for (size_t k = 0; k < c->neighbours_len; k++)
-                bps += (uint64_t)c->streams[t].substream_bps *
-                       (unsigned)__builtin_popcount(c->neighbours[k]->streams[t].child_granted);
-    }
-    return bps;
-}
-
-static bool uplink_admits(const struct channel *c, const struct stream *s, bool starved) {
-    const struct node *n = c->node;
-    if (n->uplink.rate_bps == 0) return false;
-    uint64_t capacity = uplink_capacity_bps(n) / 100;
-    capacity *= starved ? ADMIT_STARVED_PERCENT : ADMIT_PERCENT;
-    return (granted_bps(n) + s->substream_bps) * COST_PERCENT / 100 <= capacity;
-}
-
-/* Granting it would put the child above itself. */
-static bool makes_loop(const struct channel *c, const struct stream *s,
-                       const struct neighbour *child, unsigned index) {
-    const struct supply *supply = &s->supplies[index];
-    uint32_t id = neighbour_id4(child);
-    if (supply->parent == child) return true;
-    /* We ask each other at once: the smaller id is the one that gets it. */
-    if (supply->next == child && load_u32(c->node->id.bytes) < id) return true;
-    for (size_t i = 0; i < supply->ancestors_len; i++)
-        if (supply->ancestors[i] == id) return true;
-    return false;
-}
-
-static bool source_saves(const struct channel *c, uint8_t track, unsigned index) {
-    if (!c->is_source || c->neighbours_len < CROWD) return false;
-    unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
-    return copies_of(c, track, index) >= most;
-}
-
-static bool admits(const struct channel *c, const struct stream *s, const struct neighbour *child,
-                   unsigned index, bool starved) {
-    if (makes_loop(c, s, child, index)) return false;
-    if (!starved && source_saves(c, s->track, index)) return false;
-    return uplink_admits(c, s, starved);
-}
 
 /* Where a newcomer starts: the newest random access chunk of the video that we have whole, and what
  * of the other tracks goes with it. */
@@ -191,15 +126,21 @@ static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_u
 
 /* Which of the wanted substreams are granted now: those that were, and the new ones we admit. */
 static uint32_t choose(const struct channel *c, const struct stream *s, struct neighbour *nb,
-                       uint32_t wanted) {
+                       uint32_t wanted, uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     ns->child_granted &= wanted;
-    uint32_t added = 0;
+    uint32_t added = 0, refused = 0;
     for (unsigned index = 0; index < s->substreams; index++) {
         if (!(wanted >> index & 1) || ns->child_granted >> index & 1) continue;
-        if (!admits(c, s, nb, index, ns->child_starved)) continue;
-        ns->child_granted |= 1u << index;
-        added |= 1u << index;
+        if (admission_grants(c, s, nb, index, ns->child_starved))
+            added |= 1u << index;
+        else if (ns->child_starved && !admission_makes_loop(c, s, nb, index))
+            refused |= 1u << index;
+        ns->child_granted |= added;
+    }
+    if (refused) {
+        ns->child_refused = refused;
+        ns->child_refused_us = now_us;
     }
     return added;
 }
@@ -211,8 +152,8 @@ static void grant(struct channel *c, const struct stream *s, struct neighbour *n
     bool wants_heads = m->flags & SUBSCRIBE_HEADS;
     ns->child_wanted = m->substreams & stream_all_substreams(s);
     ns->child_heads =
-        wants_heads && (had_heads || admits(c, s, nb, SUPPLY_HEADS, ns->child_starved));
-    uint32_t added = choose(c, s, nb, ns->child_wanted);
+        wants_heads && (had_heads || admission_grants(c, s, nb, SUPPLY_HEADS, ns->child_starved));
+    uint32_t added = choose(c, s, nb, ns->child_wanted, now_us);
     bool heads_added = ns->child_heads && !had_heads;
     uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
     bool is_earlier = (added || heads_added) && from < ns->child_from;
@@ -340,48 +281,15 @@ void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us) {
     }
 }
 
-/* Which of its substreams each child should take elsewhere: those beyond the copies that the source
- * gives freely. The neighbours that have been there longest keep theirs. */
-static void mark_excess(struct channel *c, struct stream *s) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        struct neighbour *nb = c->neighbours[i];
-        struct neighbour_stream *ns = &nb->streams[s->track];
-        uint32_t excess = 0;
-        for (unsigned index = 0; index < s->substreams; index++) {
-            unsigned older = 0;
-            for (size_t k = 0; k < i; k++)
-                older += c->neighbours[k]->streams[s->track].child_granted >> index & 1;
-            if (ns->child_granted >> index & 1 && older >= SOURCE_COPIES) excess |= 1u << index;
-        }
-        if (excess == ns->child_excess) continue;
-        ns->child_excess = excess;
-        ns->child_changed = true;
-    }
-}
-
-/* The uplink has been short for a while: one substream less for the youngest child that has some.
- */
-static void shed(struct channel *c) {
-    for (size_t i = c->neighbours_len; i-- > 0;) {
-        for (size_t t = 0; t < c->streams_len; t++) {
-            struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
-            if (c->streams[t].kind != TRACK_VIDEO || ns->child_granted == 0) continue;
-            ns->child_granted &= ns->child_granted - 1;
-            ns->child_changed = true;
-            return;
-        }
-    }
-}
-
 void serve_tick(struct channel *c, uint64_t now_us) {
     const struct uplink *u = &c->node->uplink;
     if (now_us >= c->shed_us) {
         c->shed_us = now_us + SHED_PERIOD_US;
         bool is_short = u->short_us != 0 && now_us - u->short_us > SHED_AFTER_US;
         /* The source serves all it can even so: nobody else has what it drops. */
-        if (is_short && !c->is_source) shed(c);
-        if (c->is_source && c->neighbours_len >= CROWD)
-            for (size_t t = 0; t < c->streams_len; t++) mark_excess(c, &c->streams[t]);
+        if (is_short && !c->is_source) admission_shed(c);
+        if (c->is_source)
+            for (size_t t = 0; t < c->streams_len; t++) admission_mark_excess(c, &c->streams[t]);
     }
     for (size_t i = 0; i < c->neighbours_len; i++) flush_grants(c, c->neighbours[i], now_us);
 }
