@@ -87,7 +87,7 @@ uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {
 /* Which of its substreams each child should take elsewhere: those beyond the copies that the source
  * gives freely. The neighbours that have been there longest keep theirs. */
 void admission_mark_excess(struct channel *c, struct stream *s) {
-    if (c->neighbours_len < CROWD) return;
+    bool saves = c->neighbours_len >= CROWD;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         struct neighbour_stream *ns = &nb->streams[s->track];
@@ -96,7 +96,8 @@ void admission_mark_excess(struct channel *c, struct stream *s) {
             unsigned older = 0;
             for (size_t k = 0; k < i; k++)
                 older += c->neighbours[k]->streams[s->track].child_granted >> index & 1;
-            if (ns->child_granted >> index & 1 && older >= SOURCE_COPIES) excess |= 1u << index;
+            if (saves && ns->child_granted >> index & 1 && older >= SOURCE_COPIES)
+                excess |= 1u << index;
         }
         if (excess == ns->child_excess) continue;
         ns->child_excess = excess;

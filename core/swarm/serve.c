@@ -1,6 +1,5 @@
-/* serve.c - whom we send to: subscriptions that we grant, cells that we pass on, requests we
- * answer. What is granted to whom is decided in
- * admission.c. */
+/* serve.c - whom we send to: subscriptions, cells that we pass on, requests that we answer. What is
+ * granted to whom is decided in admission.c. */
 #include <string.h>
 
 #include "core/base/err.h"
