@@ -124,8 +124,11 @@ static bool is_active(const struct channel *c, uint64_t now_us) {
 }
 
 void channel_tick(struct channel *c, uint64_t now_us) {
-    c->tick_us = now_us + (is_active(c, now_us) ? TICK_US : TICK_IDLE_US);
     if (!c->node->is_leaving) dial(c, now_us);
+    bool is_alone = c->linked_us < now_us && c->sampler.len > 0;
+    c->tick_us = now_us + (is_active(c, now_us) ? TICK_US
+                           : is_alone           ? DIAL_EAGER_US
+                                                : TICK_IDLE_US);
     cells_tick(c, now_us);
     supply_tick(c, now_us);
     repair_tick(c, now_us);

@@ -18,7 +18,7 @@
 #define NEIGHBOURS_TARGET 16 /* fewer than 16 ruin the tail (DESIGN 1) */
 #define DIALS_MAX 4          /* at once, */
 #define DIALS_EAGER 12       /* and as many more while no link is up, one each */
-#define DIAL_EAGER_US (250 * US_PER_MS)
+#define DIAL_EAGER_US (100 * US_PER_MS)
 #define LAG_SAMPLES_MAX 256
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
