@@ -61,7 +61,10 @@ void announce_describe_entry(const struct channel *c, struct entry *ret) {
     }
 }
 
-static bool holds_something(const struct channel *c) {
+/* A relay is announced before it holds anything: a source that nobody can reach finds it, and
+ * dials. */
+static bool is_of_use(const struct channel *c) {
+    if (c->node->role == ROLE_RELAY) return true;
     if (!c->has_manifest || c->ended) return false;
     if (c->is_source) return true;
     for (size_t t = 0; t < c->streams_len; t++)
@@ -118,7 +121,7 @@ void announce_tick(struct channel *c, uint64_t now_us) {
     find(c, now_us);
     uint64_t utc_us = node_utc_us(c->node, now_us);
     if (utc_us == 0 || c->node->uplink.rate_bps == 0 || c->node->endpoints_len == 0) return;
-    if (!holds_something(c)) return;
+    if (!is_of_use(c)) return;
     announce_holder(c, utc_us, now_us);
     announce_entry(c, now_us);
 }
