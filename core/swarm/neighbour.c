@@ -102,15 +102,21 @@ struct asked_cells *neighbour_asked(struct neighbour *nb, uint8_t track, uint32_
     return NULL;
 }
 
+/* A place in the table that is free or whose time is over; NULL: there is none. */
+static struct asked_cells *asked_place(struct neighbour *nb, uint64_t now_us) {
+    for (size_t i = 0; i < ASKED_CELLS_MAX; i++)
+        if (nb->asked[i].until_us < now_us || nb->asked[i].until_us == 0) return &nb->asked[i];
+    return NULL;
+}
+
 bool neighbour_ask(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells, bool head,
                    uint64_t until_us, uint64_t now_us) {
     struct asked_cells *a = neighbour_asked(nb, track, number);
-    for (size_t i = 0; a == NULL && i < ASKED_CELLS_MAX; i++) {
-        if (nb->asked[i].until_us >= now_us && nb->asked[i].until_us != 0) continue;
-        a = &nb->asked[i];
+    if (a == NULL) {
+        a = asked_place(nb, now_us);
+        if (a == NULL) return false;
         *a = (struct asked_cells){.track = track, .number = number};
     }
-    if (a == NULL) return false;
     a->cells |= cells;
     a->head = a->head || head;
     a->asked_us = now_us;

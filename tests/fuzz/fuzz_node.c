@@ -204,7 +204,7 @@ static void run_op(struct program *p) {
     case 14: publish(p); break;
     case 15: tell_node(p); break;
     case 16: hostile_join(peer, &recorded[next(p) & 1].broadcast); break;
-    default: stage_run(&world.stage, (1 + next(p)) * 3 * US_PER_MS); return;
+    default: stage_run(&world.stage, (1u + next(p)) * 3 * US_PER_MS); return;
     }
     stage_run(&world.stage, US_PER_MS);
 }
