@@ -34,7 +34,7 @@ static void on_message(void *owner, struct link *link, const uint8_t *data, size
                        uint64_t now_us) {
     (void)owner;
     assert(len >= 1 && len <= LINK_MESSAGE_MAX && !(data[0] & 0x80));
-    (void)link_send_unreliable(link, data, size_min(len, 64), 1, now_us);
+    if (link_send_unreliable(link, data, size_min(len, 64), 1, now_us)) return; /* full: fine */
 }
 
 static const struct link_handler handler = {
