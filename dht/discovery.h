@@ -1,4 +1,4 @@
-/* discovery.h - finding who holds a channel, and telling others that we do (DESIGN 7).
+/* discovery.h - finding who holds a channel, and telling others that we do (PROTOCOL 21).
  *
  * One node of a DHT for all channels of the program. It speaks of holder records and entry records;
  * whom to dial, and when to look or to announce, is the caller's. Everything happens on the

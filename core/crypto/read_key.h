@@ -1,4 +1,4 @@
-/* read_key.h - the payloads of a private channel (DESIGN 4).
+/* read_key.h - the payloads of a private channel (PROTOCOL 14).
  *
  * A chunk's payload is sealed at the source under a key derived from the read key and the
  * broadcast, with (track, number) as the nonce: each chunk is sealed once, so no nonce repeats.

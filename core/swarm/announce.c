@@ -1,4 +1,4 @@
-/* announce.c - when holders are looked up, and when we put records of our own (DESIGN 7).
+/* announce.c - when holders are looked up, and when we put records of our own (PROTOCOL 21).
  *
  * Wall time is cut into epochs of 30 s. A record for the next epoch is put at a random moment of
  * the last 20 s before it, so that a swarm does not come to the DHT at once. */

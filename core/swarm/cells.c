@@ -57,7 +57,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
         bool is_main = s->kind == TRACK_VIDEO || c->streams_len == 1;
         if (is_main && c->stats.first_chunk_us == 0) c->stats.first_chunk_us = now_us;
     }
-    count_complete(c, s, slot, now_us);
+    count_complete(c, slot, now_us);
     have_changed(c);
     play_step(c, now_us);
 }

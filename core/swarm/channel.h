@@ -13,11 +13,12 @@
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
 
-#define NEIGHBOURS_MAX 144   /* 128 that are proven, and NEIGHBOURS_SPARE */
-#define NEIGHBOURS_SPARE 16  /* dialling, or not yet proven: those have places of their own */
-#define NEIGHBOURS_TARGET 16 /* fewer than 16 ruin the tail (DESIGN 1) */
-#define DIALS_MAX 4          /* at once, */
-#define DIALS_EAGER 12       /* and as many more while no link is up, one each */
+#define NEIGHBOURS_MAX 144  /* 128 that are proven, and NEIGHBOURS_SPARE */
+#define NEIGHBOURS_SPARE 16 /* dialling, or not yet proven: those have places of their own */
+/* An oracle mesh of 1,000 peers had a p99.9 of 3.9 s with 8 neighbours and of 0.53 s with 16. */
+#define NEIGHBOURS_TARGET 16
+#define DIALS_MAX 4    /* at once, */
+#define DIALS_EAGER 12 /* and as many more while no link is up, one each */
 #define DIAL_EAGER_US (100 * US_PER_MS)
 #define LAG_SAMPLES_MAX 256
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
@@ -110,7 +111,8 @@ void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now
 void supply_tick(struct channel *c, uint64_t now_us);
 void supply_flush(struct channel *c, uint64_t now_us); /* SUBSCRIBEs that are to be sent */
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us);
-/* A cell or head came from a parent: it is alive. `delay_us` is how long after its head. */
+/* A cell or head came from a parent: it is alive. `delay_us` is how long after its head a cell
+ * came, and how late a head is. */
 void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
                     uint64_t now_us);
 /* How long after its head a cell of the substream may come before it counts as overdue: what is
@@ -164,7 +166,7 @@ int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us);
 
 /* play.c and count.c */
 void play_step(struct channel *c, uint64_t now_us);
-void count_complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us);
+void count_complete(struct channel *c, struct slot *slot, uint64_t now_us);
 void count_tick(struct channel *c, uint64_t now_us);
 
 /* announce.c */

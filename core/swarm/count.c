@@ -1,4 +1,4 @@
-/* count.c - what the figures say: lag, ok and missed chunks (DESIGN 9).
+/* count.c - what the figures say: lag, ok and missed chunks.
  *
  * A chunk is missed where it is not verified one second after its capture; for those captured
  * before this peer had its first random access point, one second after that. Lag is by UTC as long
@@ -35,8 +35,7 @@ static void turn_second(struct lag_samples *lag, uint64_t now_us) {
     lag->len = 0;
 }
 
-void count_complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    (void)s;
+void count_complete(struct channel *c, struct slot *slot, uint64_t now_us) {
     turn_second(&c->lag, now_us);
     uint64_t lag = lag_us(c, slot->chunk->head.capture_us, now_us);
     if (c->lag.len < LAG_SAMPLES_MAX)

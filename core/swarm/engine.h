@@ -111,8 +111,8 @@ struct peer *peers_of(struct link *link); /* made where there is none; NULL: no 
 void peers_free(struct peer *peer);
 /* Links that share no channel with us for PEER_IDLE_US. */
 void peers_end_idle(struct node *n, uint64_t now_us);
-/* Frees the peer's link where no channel is left on it. */
-void peers_release(struct peer *peer, uint64_t now_us);
+/* Marks the peer's link, to be closed at the end of the step, where no channel is left on it. */
+void peers_release(struct peer *peer);
 
 /* admission.c: what starved children of all channels asked for lately and could not have. */
 uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);

@@ -19,13 +19,12 @@ struct cell;
 #define ASKED_CELLS_MAX 32   /* chunks with cells asked for one by one, from one neighbour */
 #define SILENT_US (500 * US_PER_MS)
 #define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
-#define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once ... */
-#define BACKLOG_BURST                                                                              \
-    4096 /* cells of backlog that a neighbour may draw at once: 10 s of 3 Mb/s ... */
-#define BACKLOG_PER_S 512   /* ... and a second, by subscribing again and again */
-#define FAILURES_MAX 5      /* doublings of the pause before a parent that failed is asked again */
-#define LATENESS_WEIGHT 16  /* a sample counts a 16th in the smoothed lateness */
-#define REQUESTS_PER_S 1024 /* ... and a second */
+#define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once, */
+#define REQUESTS_PER_S 1024      /* and a second */
+#define BACKLOG_BURST 4096       /* cells of backlog that it may draw at once: 10 s of 3 Mb/s, */
+#define BACKLOG_PER_S 512        /* and a second, by subscribing again and again */
+#define FAILURES_MAX 5     /* doublings of the pause before a parent that failed is asked again */
+#define LATENESS_WEIGHT 16 /* a sample counts a 16th in the smoothed lateness */
 
 /* Cells that came before their head, unverified: neither played nor forwarded. */
 struct pending_cell {
@@ -138,7 +137,8 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
 void neighbour_free(struct neighbour *nb);
-/* Nothing has come from it for SILENT_US, though whoever holds media tells so every 200 ms. */
+/* Nothing has come from it for SILENT_US and two round trips, though whoever serves media says what
+ * it holds at most 200 ms after a change. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
 uint32_t neighbour_id4(const struct neighbour *nb);

@@ -52,11 +52,10 @@ static bool has_channels(const struct peer *p) {
 }
 
 /* The link itself is closed at the end of the step: a handler may still be reading from it. */
-void peers_release(struct peer *p, uint64_t now_us) {
+void peers_release(struct peer *p) {
     if (has_channels(p)) return;
     p->is_doomed = true;
     p->node->has_doomed = true;
-    (void)now_us;
 }
 
 void peers_end_idle(struct node *n, uint64_t now_us) {
@@ -127,7 +126,7 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
     struct channel *c = nb->channel;
     sampler_failed(&c->sampler, link_peer(p->link), now_us);
     channel_drop_neighbour(c, nb, now_us);
-    peers_release(p, now_us);
+    peers_release(p);
     return 0;
 }
 

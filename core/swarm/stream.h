@@ -14,7 +14,7 @@
 
 struct neighbour;
 
-/* Who sends us one substream, or (index HEADS) the track's heads. */
+/* Who sends us one substream, or (index SUPPLY_HEADS) the track's heads. */
 struct supply {
     struct neighbour *parent;
     struct neighbour *next; /* asked to take over; NULL: nobody */

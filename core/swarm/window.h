@@ -48,8 +48,9 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
 bool window_drop_oldest(struct window *w);
 /* The oldest number that the ring can hold. */
 uint32_t window_oldest(const struct window *w);
-/* The newest complete random access chunk at or after `from`, or NULL; and the oldest one. */
+/* The newest random access chunk that is complete, or NULL. */
 struct slot *window_newest_random_access(const struct window *w);
+/* The first one at or after `from`, or NULL. */
 struct slot *window_next_random_access(const struct window *w, uint32_t from);
 
 #endif
