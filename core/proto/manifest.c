@@ -167,9 +167,3 @@ int manifest_compare(const struct manifest *a, const struct manifest *b) {
     if (a->broadcast != b->broadcast) return a->broadcast < b->broadcast ? -1 : 1;
     return (a->version > b->version) - (a->version < b->version);
 }
-
-uint64_t manifest_bitrate_bps(const struct manifest *m) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < m->tracks_len; i++) sum += m->tracks[i].bitrate_bps;
-    return sum;
-}

@@ -58,8 +58,6 @@ MUST_CHECK int manifest_open(const void *data, size_t len, const struct public_k
                              struct manifest *ret);
 /* Positive where `a` is the later manifest: by broadcast, then by version. */
 int manifest_compare(const struct manifest *a, const struct manifest *b);
-/* Sum of the tracks' bit rates. */
-uint64_t manifest_bitrate_bps(const struct manifest *m);
 
 /* The channel key's word that `broadcast_key` speaks for `broadcast` until `expires_s`. */
 #define DELEGATION_CONTEXT "shoal delegation 1"

@@ -106,7 +106,6 @@ void node_trim_memory(struct node *n);
 extern const struct link_handler peers_link_handler;
 /* The peer's neighbour for the channel, made where there is none. NULL: no room, no memory. */
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us);
-struct peer *peers_of(struct link *link); /* made where there is none; NULL: no memory */
 /* Takes it off the link and the node, and frees it: it has no neighbours any more. */
 void peers_free(struct peer *peer);
 /* Links that share no channel with us for PEER_IDLE_US. */

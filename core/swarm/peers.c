@@ -5,10 +5,6 @@
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
 
-struct peer *peers_of(struct link *link) {
-    return link_data(link);
-}
-
 static struct peer *peer_make(struct node *n, struct link *link) {
     struct peer *p = link_data(link);
     if (p != NULL) return p;

@@ -65,14 +65,6 @@ struct candidate *sampler_next(struct sampler *s, struct rng *rng, uint64_t now_
     return best;
 }
 
-uint64_t sampler_deadline(const struct sampler *s) {
-    uint64_t deadline = TIME_NEVER;
-    for (size_t i = 0; i < s->len; i++)
-        if (!s->candidates[i].is_linked)
-            deadline = u64_min(deadline, s->candidates[i].not_before_us);
-    return deadline;
-}
-
 void sampler_failed(struct sampler *s, const struct public_key *peer, uint64_t now_us) {
     struct candidate *c = sampler_find(s, peer);
     if (c == NULL) return;

@@ -46,8 +46,6 @@ int sampler_add(struct sampler *s, struct rng *rng, const struct public_key *pee
 struct candidate *sampler_find(struct sampler *s, const struct public_key *peer);
 /* One that may be dialled now, better origins first and at random within; or NULL. */
 struct candidate *sampler_next(struct sampler *s, struct rng *rng, uint64_t now_us);
-/* When a candidate is next free to be dialled; TIME_NEVER for none. */
-uint64_t sampler_deadline(const struct sampler *s);
 /* The dial failed: the next endpoint, after a pause; dropped after CANDIDATE_FAILURES_MAX rounds.
  */
 void sampler_failed(struct sampler *s, const struct public_key *peer, uint64_t now_us);

@@ -25,7 +25,6 @@ struct slot {
     uint64_t head_request_until_us;
     uint8_t requests; /* how often we have asked */
     bool repaired;    /* at least one cell came by request */
-    bool is_counted;  /* as ok or missed */
 };
 
 struct window {

@@ -274,13 +274,6 @@ Test(manifest, is_later_by_broadcast_then_by_version) {
     cr_assert_lt(manifest_compare(&b, &a), 0);
 }
 
-Test(manifest, sums_the_bit_rates_without_overflow) {
-    struct manifest m = sample();
-    cr_assert_eq(manifest_bitrate_bps(&m), 2628000);
-    m.tracks[0].bitrate_bps = m.tracks[1].bitrate_bps = UINT32_MAX;
-    cr_assert_eq(manifest_bitrate_bps(&m), 2ull * UINT32_MAX);
-}
-
 Test(manifest, delegation_is_for_one_broadcast_key_and_expiry) {
     uint8_t s[SIGNATURE_BYTES];
     delegation_sign(&channel, 7, &broadcast.public, 9, s);
