@@ -8,7 +8,8 @@
 
 #define CALLS_FIRST 64u
 
-_Static_assert(NETWORK_HOSTS_MAX <= NETWORK_QUEUE_HOST_MAX, "a host fits an event");
+_Static_assert(NETWORK_HOSTS_MAX <= NETWORK_QUEUE_HOST_MAX, "an event holds any host");
+_Static_assert(DATAGRAM_MAX <= NETWORK_QUEUE_LEN_MAX, "an event holds any length");
 
 struct network *network_new(uint64_t seed, unsigned hosts, const struct network_path *path) {
     assert(hosts > 0 && hosts <= NETWORK_HOSTS_MAX);
@@ -57,7 +58,7 @@ void network_set_uplink(struct network *n, unsigned host, const struct network_p
 }
 
 void network_set_downlink(struct network *n, unsigned host, const struct network_path *downlink) {
-    n->hosts[host].has_downlink = true;
+    n->has_downlinks = n->hosts[host].has_downlink = true;
     network_pipe_set(&n->hosts[host].downlink, downlink);
 }
 

@@ -9,7 +9,7 @@
  * Events have a total order: time, then order of their making; a deadline counts as made when the
  * host was last put off to a later one or asked for an earlier one. All chance comes from the seed,
  * by a generator for each host, and arithmetic is of integers: the same seed gives the same run
- * with every compiler, which network_trace tells. A host costs some 300 bytes, a pair that is in
+ * with every compiler, which network_trace tells. A host costs 320 bytes, a pair that is in
  * use 100 to 200, a datagram on its way at most 1,550.
  * Invariant: virtual time never goes back. */
 #ifndef NETWORK_H

@@ -21,12 +21,14 @@ enum network_event_kind {
     NETWORK_CALL,
 };
 
+/* In lines of a cache by what happens: all of it; a deadline; a datagram sent; one received. */
 struct network_station {
-    struct network_host host;
+    _Alignas(64) struct network_host host;
     uint64_t deadline_us; /* as the host last said */
     uint64_t busy_ns;     /* until when it is */
     bool is_attached, has_uplink, has_downlink, is_resuming;
-    uint32_t armed_len;
+    uint8_t armed_len;
+    uint16_t backlog_len; /* parcels that wait while it is busy */
 
     uint64_t armed_us[NETWORK_ARMED_MAX]; /* events in the queue, the soonest last */
     struct rng rng;
@@ -37,7 +39,7 @@ struct network_station {
     uint64_t uplink_bytes;
     uint32_t spins; /* deadlines served at this very moment */
     uint32_t uplink_dropped, downlink_dropped;
-    uint32_t backlog_first, backlog_last, backlog_len; /* parcels, while it is busy */
+    uint32_t backlog_first, backlog_last;
 };
 
 struct network_call {
@@ -56,6 +58,7 @@ struct network {
     uint64_t now_us, trace, events;
     uint32_t hosts_len;
     unsigned overhead;
+    bool has_downlinks; /* any of them */
     struct network_station *hosts;
     uint64_t (*take_ns)(void);
     bool (*tap)(void *context, unsigned from, const struct datagram *d);
@@ -86,8 +89,7 @@ void network_addresses_release(struct network *n);
 /* Sends the parcel from the host's address at `at_us` or later; takes it over. */
 void network_send(struct network *n, unsigned from, struct network_parcel *parcel,
                   const struct endpoint *peer, uint64_t at_us);
-void network_trace_event(struct network *n, enum network_event_kind kind, uint32_t from,
-                         uint32_t host, size_t len);
+void network_trace_event(struct network *n, struct network_event e);
 
 static inline uint64_t network_busy_us(const struct network_station *s) {
     return (s->busy_ns + 999) / 1000;

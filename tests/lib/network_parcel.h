@@ -16,7 +16,6 @@
 struct network_parcel {
     uint32_t index;
     uint32_t next; /* of a list that it stands in */
-    uint32_t from; /* NETWORK_OUTSIDE: no host */
     uint16_t len;
     struct endpoint peer; /* whom it comes from */
     uint8_t data[];

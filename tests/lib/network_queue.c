@@ -6,6 +6,7 @@
 #include "tests/lib/network_memory.h"
 
 #define CHUNKS_FIRST 64u
+#define AHEAD_HOPS 3u /* chunks that a look ahead passes at most */
 
 void network_queue_init(struct network_queue *q) {
     q->chunks_len = 1;
@@ -90,6 +91,11 @@ void network_queue_add(struct network_queue *q, struct network_event e) {
     c->events[c->len++] = e;
 }
 
+static void chunk_prefetch(const struct network_queue *q, uint32_t at) {
+    __builtin_prefetch(&q->chunks[at]);
+    __builtin_prefetch(&q->chunks[at].next);
+}
+
 /* Deals out a slot whose time has come to the finer wheels. */
 static void slot_open(struct network_queue *q, unsigned level, unsigned number) {
     struct network_wheel *w = &q->wheels[level];
@@ -98,8 +104,7 @@ static void slot_open(struct network_queue *q, unsigned level, unsigned number) 
     wheel_unmark(w, number);
     while (at != 0) {
         struct network_chunk c = q->chunks[at];
-        __builtin_prefetch(&q->chunks[c.next]);
-        __builtin_prefetch((const char *)&q->chunks[c.next] + NETWORK_LINE);
+        chunk_prefetch(q, c.next);
         chunk_free(q, at);
         for (unsigned i = 0; i < c.len; i++) network_queue_add(q, c.events[i]);
         at = c.next;
@@ -122,6 +127,16 @@ static bool coarse_open(struct network_queue *q, uint64_t until_us) {
     return false;
 }
 
+/* The chunk that comes after one of slot `number`, while that is being worked through. */
+static void next_prefetch(const struct network_queue *q, unsigned number, uint32_t next) {
+    if (next == 0) {
+        number = wheel_next(&q->wheels[0], number + 1);
+        if (number == NETWORK_QUEUE_SLOTS) return;
+        next = q->wheels[0].slots[number].head;
+    }
+    chunk_prefetch(q, next);
+}
+
 bool network_queue_take(struct network_queue *q, uint64_t until_us, struct network_event *ret) {
     struct network_wheel *w = &q->wheels[0];
     unsigned number;
@@ -132,6 +147,7 @@ bool network_queue_take(struct network_queue *q, uint64_t until_us, struct netwo
     q->at_us = at_us;
     struct network_slot *s = &w->slots[number];
     struct network_chunk *c = &q->chunks[s->head];
+    if (c->taken == 0) next_prefetch(q, number, c->next);
     *ret = c->events[c->taken++];
     if (c->taken == c->len) {
         uint32_t next = c->next;
@@ -146,9 +162,22 @@ bool network_queue_take(struct network_queue *q, uint64_t until_us, struct netwo
 }
 
 const struct network_event *network_queue_ahead(const struct network_queue *q, unsigned ahead) {
-    unsigned number = wheel_next(&q->wheels[0], slot_of(q->at_us, 0));
-    if (number == NETWORK_QUEUE_SLOTS) return NULL;
-    const struct network_chunk *c = &q->chunks[q->wheels[0].slots[number].head];
-    unsigned at = c->taken + ahead - 1u;
-    return at < c->len ? &c->events[at] : NULL;
+    const struct network_wheel *w = &q->wheels[0];
+    unsigned number = slot_of(q->at_us, 0), at = ahead - 1;
+    uint32_t chunk = w->slots[number].head;
+    for (unsigned hops = 0; hops <= AHEAD_HOPS; hops++) {
+        if (chunk != 0) {
+            const struct network_chunk *c = &q->chunks[chunk];
+            unsigned left = c->len - c->taken;
+            if (at < left) return &c->events[c->taken + at];
+            at -= left;
+            chunk = c->next;
+        }
+        if (chunk == 0) {
+            number = wheel_next(w, number + 1);
+            if (number == NETWORK_QUEUE_SLOTS) return NULL;
+            chunk = w->slots[number].head;
+        }
+    }
+    return NULL;
 }

@@ -14,13 +14,15 @@
 #define NETWORK_QUEUE_BITS 10
 #define NETWORK_QUEUE_SLOTS (1u << NETWORK_QUEUE_BITS)
 #define NETWORK_QUEUE_LEVELS 7 /* of 10 bits: all of 64 */
-#define NETWORK_QUEUE_HOST_MAX ((1u << 29) - 1)
+#define NETWORK_QUEUE_HOST_MAX ((1u << 18) - 1)
+#define NETWORK_QUEUE_LEN_MAX ((1u << 11) - 1)
 #define NETWORK_CHUNK_EVENTS 7 /* fills two lines of a cache */
 
 struct network_event {
     uint64_t at_us;
-    uint32_t index;               /* what it is about; the queue does not look at it */
-    uint32_t host : 29, kind : 3; /* the same */
+    /* What it is about: the queue does not look at it. */
+    uint32_t index;
+    uint32_t host : 18, len : 11, kind : 3;
 };
 
 struct network_chunk {

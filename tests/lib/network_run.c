@@ -2,6 +2,8 @@
 
 #include "tests/lib/network_internal.h"
 
+#define AHEAD 3u /* events: about as long as memory takes */
+
 static uint64_t free_us(const struct network *n, const struct network_station *s) {
     return u64_max(n->now_us, network_busy_us(s));
 }
@@ -115,16 +117,15 @@ static void deliver(struct network *n, unsigned at, struct network_parcel *p) {
 
 static void arrive(struct network *n, struct network_event e) {
     struct network_station *s = &n->hosts[e.host];
-    struct network_parcel *p = network_parcel_at(&n->parcels, e.index);
-    network_trace_event(n, NETWORK_ARRIVAL, p->from, e.host, p->len);
+    network_trace_event(n, e);
     if (!s->has_downlink) {
-        deliver(n, e.host, p);
+        deliver(n, e.host, network_parcel_at(&n->parcels, e.index));
         return;
     }
-    e.at_us = network_pipe_pass(&s->downlink, &s->rng, p->len + n->overhead, n->now_us, &n->counts);
+    e.at_us = network_pipe_pass(&s->downlink, &s->rng, e.len + n->overhead, n->now_us, &n->counts);
     if (e.at_us == TIME_NEVER) {
         s->downlink_dropped++;
-        network_parcel_free(&n->parcels, p);
+        network_parcel_free(&n->parcels, network_parcel_at(&n->parcels, e.index));
         return;
     }
     e.kind = NETWORK_DELIVERY;
@@ -137,7 +138,9 @@ static void expire(struct network *n, unsigned at) {
     s->served_us = n->now_us;
     assert(s->spins < NETWORK_SPINS_MAX);
     n->counts.wakes++;
-    network_trace_event(n, NETWORK_DEADLINE, at, at, 0);
+    network_trace_event(n, (struct network_event){.at_us = n->now_us,
+                                                  .host = at & NETWORK_QUEUE_HOST_MAX,
+                                                  .kind = NETWORK_DEADLINE});
     s->host.expire(s->host.context, n->now_us);
     charge(n, s);
     network_wake(n, at);
@@ -189,18 +192,26 @@ static bool event_run(struct network *n, struct network_event e) {
     return false;
 }
 
-/* With many hosts nothing of an event is in the cache any more. */
+/* With many hosts nothing that an event needs is in the cache any more. */
 static void prefetch(const struct network *n) {
-    const struct network_event *e = network_queue_ahead(&n->queue, 2);
+    const struct network_event *e = network_queue_ahead(&n->queue, AHEAD);
     if (e == NULL || e->kind == NETWORK_CALL) return;
-    const char *host = (const char *)&n->hosts[e->host];
-    __builtin_prefetch(host);
-    __builtin_prefetch(host + 64);
-    __builtin_prefetch(host + 128);
-    if (e->kind == NETWORK_DEADLINE || e->kind == NETWORK_RESUMED) return;
-    const struct network_parcel *p = network_parcel_at(&n->parcels, e->index);
-    __builtin_prefetch(p);
-    __builtin_prefetch((const char *)p + 64);
+    const struct network_station *s = &n->hosts[e->host];
+    __builtin_prefetch(&s->host);
+    if (e->kind == NETWORK_DEADLINE) {
+        __builtin_prefetch(s->armed_us);
+        __builtin_prefetch(&s->uplink);
+        __builtin_prefetch(&s->served_us);
+        return;
+    }
+    if (e->kind == NETWORK_ARRIVAL && n->has_downlinks) {
+        __builtin_prefetch(&s->downlink);
+    } else if (e->kind != NETWORK_RESUMED) {
+        const struct network_parcel *p = network_parcel_at(&n->parcels, e->index);
+        __builtin_prefetch(p);
+        __builtin_prefetch(p->data + e->len);
+        __builtin_prefetch(s->armed_us);
+    }
 }
 
 bool network_run(struct network *n, uint64_t until_us, bool (*done)(void *context), void *context) {

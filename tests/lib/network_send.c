@@ -14,10 +14,8 @@ static void trace_add(struct network *n, uint64_t word) {
     n->trace ^= n->trace >> 29;
 }
 
-void network_trace_event(struct network *n, enum network_event_kind kind, uint32_t from,
-                         uint32_t host, size_t len) {
-    uint64_t who = (uint64_t)from << 32 | host;
-    trace_add(n, n->now_us * MIX_2 + who * MIX_3 + (uint64_t)(kind << 16 | len) * MIX_5);
+void network_trace_event(struct network *n, struct network_event e) {
+    trace_add(n, e.at_us * MIX_2 + ((uint64_t)e.kind << 32 | e.host) * MIX_3 + e.len * MIX_5);
 }
 
 /* Two words of 8 bytes. */
@@ -125,11 +123,11 @@ void network_send(struct network *n, unsigned from, struct network_parcel *parce
         network_parcel_free(&n->parcels, parcel);
         return;
     }
-    parcel->from = from;
     parcel->peer = network_endpoint(n, from);
     network_queue_add(&n->queue, (struct network_event){.at_us = arrival_us,
                                                         .index = parcel->index,
                                                         .host = to & NETWORK_QUEUE_HOST_MAX,
+                                                        .len = parcel->len & NETWORK_QUEUE_LEN_MAX,
                                                         .kind = NETWORK_ARRIVAL});
 }
 
@@ -138,11 +136,11 @@ void network_inject(struct network *n, const struct endpoint *from, unsigned to,
     struct network_parcel *p = network_parcel_new(&n->parcels, len);
     if (len > 0) memcpy(p->data, data, len);
     p = network_parcel_seal(&n->parcels, p, len);
-    p->from = NETWORK_OUTSIDE;
     p->peer = *from;
     trace_datagram(n, NETWORK_OUTSIDE, to, from, p);
     network_queue_add(&n->queue, (struct network_event){.at_us = n->now_us,
                                                         .index = p->index,
                                                         .host = to & NETWORK_QUEUE_HOST_MAX,
+                                                        .len = p->len & NETWORK_QUEUE_LEN_MAX,
                                                         .kind = NETWORK_ARRIVAL});
 }
