@@ -41,7 +41,7 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)) -lopendh
 SANITIZE      := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 LINK_SANITIZE := $(SANITIZE)
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -MMD -MP $(WARNINGS) $(CFLAGS) $(SANITIZE) $(PKG_CFLAGS)
-LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o %.a,$^)
+LINK       = $(CC) $(LDFLAGS) $(LINK_SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 # A short line for each step; V=1 shows the whole commands.
 say        = $(if $(V),,@echo '  $(1)	$@';)
@@ -71,6 +71,13 @@ BENCH_PROGRAMS := $(call programs,bench)
 E2E_SCRIPTS    := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
+
+# Simulations may put tags in place of core/crypto (tests/sim/tags.h): the linker leads its calls
+# there. Nothing else is linked so, but for the measurement of what that saves.
+TAG_SYMBOLS     := tests/sim/tags.symbols
+TAG_FLAGS       := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat $(TAG_SYMBOLS)))
+TAG_OBJECTS     := $(call objects,$(sort $(wildcard tests/sim/tag*.c)))
+TAGGED_PROGRAMS := $(SIM_PROGRAMS) $(OUT)/tests/bench-bench_tags
 
 # What other variants build: races always with ThreadSanitizer, fuzzing always with clang.
 RACE_MAKE      = $(MAKE) --no-print-directory SAN=thread
@@ -134,6 +141,9 @@ $(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call ma
 	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
 endef
 $(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
+$(TAGGED_PROGRAMS): LINK += $(TAG_FLAGS)
+$(TAGGED_PROGRAMS): $(TAG_SYMBOLS)
+$(OUT)/tests/bench-bench_tags: $(TAG_OBJECTS)
 
 $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)

@@ -49,7 +49,7 @@ static void note_offset(struct channel *c, const struct head *h, uint64_t now_us
 /* The chunk's last cell is here. */
 static void complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
     slot->complete_us = now_us;
-    const struct head *h = &slot->chunk->head;
+    const struct head *h = slot->chunk->head;
     if (h->flags & HEAD_RANDOM_ACCESS && !s->has_verified_start) {
         s->has_verified_start = true;
         s->verified_start = s->count_next = h->number;
@@ -65,7 +65,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
 /* `came_us` is when the cell came: it may have waited for its head. */
 static void take_verified(struct channel *c, struct stream *s, struct slot *slot, uint32_t index,
                           struct neighbour *from, uint64_t came_us, uint64_t now_us) {
-    const struct head *h = &slot->chunk->head;
+    const struct head *h = slot->chunk->head;
     c->stats.media_in += head_cell_len(h, index);
     uint8_t substream = stream_substream(s, h->number, index);
     struct neighbour_stream *ns = &from->streams[s->track];
@@ -184,7 +184,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
         count_refused(c, err);
         return;
     }
-    struct chunk *chunk = chunk_new(&h, m->head.data, m->head.len);
+    struct chunk *chunk = chunk_new(c->node->chunks, &h, m->head.data, m->head.len);
     if (chunk == NULL) return;
     bool was_asked = neighbour_asked(nb, h.track, h.number) != NULL;
     if (!s->has_start) supply_set_start(s, nb, &h, now_us);
@@ -293,7 +293,7 @@ void cells_tick(struct channel *c, uint64_t now_us) {
 }
 
 int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us) {
-    const struct head *h = &chunk->head;
+    const struct head *h = chunk->head;
     struct stream *s = channel_stream(c, h->track);
     if (s == NULL || h->broadcast != c->manifest.broadcast || !chunk_is_complete(chunk))
         return ERR_RANGE;

@@ -37,7 +37,7 @@ static void turn_second(struct lag_samples *lag, uint64_t now_us) {
 
 void count_complete(struct channel *c, struct slot *slot, uint64_t now_us) {
     turn_second(&c->lag, now_us);
-    uint64_t lag = lag_us(c, slot->chunk->head.capture_us, now_us);
+    uint64_t lag = lag_us(c, slot->chunk->head->capture_us, now_us);
     if (c->lag.len < LAG_SAMPLES_MAX)
         c->lag.lag_us[c->lag.len++] = (uint32_t)u64_min(lag, UINT32_MAX);
 }
@@ -51,7 +51,7 @@ static uint64_t allowed_us(const struct channel *c, const struct stream *s, uint
 static uint64_t capture_near(const struct stream *s, uint32_t number) {
     for (; number <= s->window.newest; number++) {
         const struct slot *slot = window_find(&s->window, number);
-        if (slot != NULL && slot->chunk != NULL) return slot->chunk->head.capture_us;
+        if (slot != NULL && slot->chunk != NULL) return slot->chunk->head->capture_us;
     }
     return 0;
 }
@@ -61,7 +61,7 @@ static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
     const struct slot *slot = window_find(&s->window, s->count_next);
     bool has_head = slot != NULL && slot->chunk != NULL;
     if (has_head && chunk_is_complete(slot->chunk)) {
-        uint64_t capture_us = slot->chunk->head.capture_us;
+        uint64_t capture_us = slot->chunk->head->capture_us;
         bool is_ok = lag_us(c, capture_us, slot->complete_us) <= allowed_us(c, s, capture_us);
         if (is_ok)
             c->stats.chunks_ok++;

@@ -66,6 +66,7 @@ struct node {
     uint8_t role;
     unsigned neighbours_max;
     size_t memory_max;
+    struct chunk_pool *chunks;
     struct rng rng;
     uint64_t now_us;
     bool has_utc;

@@ -39,6 +39,7 @@ struct node_config {
     uint64_t max_upload_bps;         /* UDP payload and 28 bytes a datagram; 0: serve nobody */
     unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT; most 128 */
     size_t memory_max;               /* bytes of chunks held; 0: NODE_MEMORY_DEFAULT */
+    struct chunk_pool *chunks;       /* borrowed, shared with other nodes; NULL: none */
 };
 
 struct node *node_new(const struct node_config *config, uint64_t now_us); /* NULL: no memory */

@@ -61,7 +61,7 @@ static uint64_t buffer_us(const struct stream *s) {
     uint32_t hole = stream_first_hole(s);
     const struct slot *slot = hole == 0 ? NULL : window_find(&s->window, hole - 1);
     if (slot == NULL || slot->chunk == NULL) return 0;
-    uint64_t end_us = slot->chunk->head.pts_us + slot->chunk->head.duration_us;
+    uint64_t end_us = slot->chunk->head->pts_us + slot->chunk->head->duration_us;
     return u64_sub(end_us, s->play_pts_us);
 }
 

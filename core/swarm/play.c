@@ -15,7 +15,7 @@ static uint32_t fragment_chunks(const struct stream *s, uint32_t first) {
     for (uint32_t n = 0; n < FRAGMENT_SIZE_MAX / (CHUNK_CELLS_MAX * 64); n++) {
         const struct slot *slot = window_find(&s->window, first + n);
         if (slot == NULL || slot->chunk == NULL || !chunk_is_complete(slot->chunk)) return 0;
-        if (slot->chunk->head.flags & HEAD_LAST) return n + 1;
+        if (slot->chunk->head->flags & HEAD_LAST) return n + 1;
     }
     return 0;
 }
@@ -27,8 +27,8 @@ static size_t opened_size(const struct channel *c, const struct head *h) {
 }
 
 /* A chunk's payload, opened where the channel is private. Returns its length or an error. */
-static int open_payload(const struct channel *c, struct chunk *chunk, uint8_t *ret) {
-    const struct head *h = &chunk->head;
+static int open_payload(const struct channel *c, const struct chunk *chunk, uint8_t *ret) {
+    const struct head *h = chunk->head;
     if (!(c->manifest.flags & MANIFEST_PRIVATE) || h->size == 0) {
         memcpy(ret, chunk_payload(chunk), h->size);
         return (int)h->size;
@@ -41,10 +41,10 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
                                  uint32_t chunks) {
     size_t size = 0;
     for (uint32_t i = 0; i < chunks; i++)
-        size += opened_size(c, &window_find(&s->window, first + i)->chunk->head);
+        size += opened_size(c, window_find(&s->window, first + i)->chunk->head);
     struct fragment *f = size > FRAGMENT_SIZE_MAX ? NULL : fragment_new(size);
     if (f == NULL) return NULL;
-    const struct head *h = &window_find(&s->window, first)->chunk->head;
+    const struct head *h = window_find(&s->window, first)->chunk->head;
     f->track = s->track;
     f->random_access = h->flags & HEAD_RANDOM_ACCESS;
     f->discontinuity = s->play_discontinuity;
@@ -65,7 +65,7 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
 }
 
 static void hand_out(struct channel *c, struct stream *s, uint32_t chunks) {
-    const struct head *h = &window_find(&s->window, s->play_next)->chunk->head;
+    const struct head *h = window_find(&s->window, s->play_next)->chunk->head;
     bool is_end = h->flags & HEAD_END;
     s->play_pts_us = h->pts_us + h->duration_us;
     bool can_open = !(c->manifest.flags & MANIFEST_PRIVATE) || c->has_read_key;
@@ -88,7 +88,7 @@ static uint64_t hole_lateness_us(const struct channel *c, const struct stream *s
     for (uint32_t i = s->play_next; s->window.has_newest && i <= s->window.newest; i++) {
         const struct slot *slot = window_find(&s->window, i);
         if (slot != NULL && slot->chunk != NULL)
-            return channel_lateness_us(c, slot->chunk->head.capture_us, now_us);
+            return channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     }
     return 0;
 }

@@ -52,10 +52,9 @@ static int make_chunk(const struct publisher *p, struct head *h, const uint8_t *
     uint8_t encoded[HEAD_SIZE_MAX];
     int encoded_len = head_sign(h, &p->broadcast_key, encoded, sizeof encoded);
     if (encoded_len < 0) return encoded_len;
-    struct chunk *c = chunk_new(h, encoded, (size_t)encoded_len);
+    struct chunk *c = chunk_new(p->chunks, h, encoded, (size_t)encoded_len);
     if (c == NULL) return ERR_MEMORY;
-    if (h->size > 0) memcpy(chunk_payload(c), payload, h->size);
-    c->have = head_all_cells(h);
+    chunk_fill(c, payload);
     *ret = c;
     return 0;
 }

@@ -18,6 +18,7 @@ struct publisher {
     uint64_t broadcast;
     struct sign_key broadcast_key;
     uint32_t manifest_version;
+    struct chunk_pool *chunks; /* borrowed; NULL, as at first: none */
     bool is_private;
     struct read_key read_key;
     uint32_t next[TRACKS_MAX];          /* number of the track's next chunk */

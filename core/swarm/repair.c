@@ -112,7 +112,7 @@ static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, 
 }
 
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    uint64_t late_us = channel_lateness_us(c, slot->chunk->head.capture_us, now_us);
+    uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
     if (cells == 0) return false;

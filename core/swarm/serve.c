@@ -21,10 +21,10 @@ static uint32_t join_point(const struct channel *c, const struct stream *s) {
     const struct slot *access = window_newest_random_access(&video->window);
     if (access == NULL) return FROM_RANDOM_ACCESS;
     if (video == s) return access->number;
-    uint64_t pts_us = access->chunk->head.pts_us;
+    uint64_t pts_us = access->chunk->head->pts_us;
     for (uint32_t i = s->window.newest; s->window.has_newest; i--) {
         const struct slot *slot = window_find(&s->window, i);
-        if (slot != NULL && slot->chunk != NULL && slot->chunk->head.pts_us <= pts_us) return i;
+        if (slot != NULL && slot->chunk != NULL && slot->chunk->head->pts_us <= pts_us) return i;
         if (i == window_oldest(&s->window)) break;
     }
     return s->window.has_newest ? window_oldest(&s->window) : FROM_RANDOM_ACCESS;
@@ -48,7 +48,7 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
         const struct chunk *chunk = slot->chunk;
         if (heads && neighbour_spend_backlog(nb, now_us) && neighbour_mark_head(nb, s->track, i))
             queue(nb, SEND_BACKLOG, s->track, i, SEND_HEAD, now_us);
-        uint64_t cells = stream_cells_of(s, i, head_cells(&chunk->head), substreams);
+        uint64_t cells = stream_cells_of(s, i, head_cells(chunk->head), substreams);
         for (cells &= chunk->have; cells; cells &= cells - 1) {
             if (!neighbour_spend_backlog(nb, now_us)) return;
             queue(nb, SEND_BACKLOG, s->track, i, (uint8_t)__builtin_ctzll(cells), now_us);
@@ -186,7 +186,7 @@ static void answer(struct neighbour *nb, const struct stream *s, const struct re
     uint64_t cells = chunk == NULL ? 0 : m->cells & chunk->have;
     for (uint64_t left = cells; left; left &= left - 1)
         queue(nb, SEND_REPAIR, m->track, m->number, (uint8_t)__builtin_ctzll(left), now_us);
-    uint64_t exist = chunk == NULL ? UINT64_MAX : head_all_cells(&chunk->head);
+    uint64_t exist = chunk == NULL ? UINT64_MAX : head_all_cells(chunk->head);
     if ((m->cells & exist & ~cells) == 0 && chunk != NULL) return;
     uint8_t buffer[32];
     struct writer w = writer_init(buffer, sizeof buffer);
@@ -230,7 +230,7 @@ static enum send_class fresh_class(const struct stream *s) {
 
 void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
                 uint64_t now_us) {
-    const struct head *h = &chunk->head;
+    const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
@@ -243,7 +243,7 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
 
 void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
                 const struct neighbour *from, uint64_t now_us) {
-    const struct head *h = &chunk->head;
+    const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
     uint8_t substream = stream_substream(s, h->number, index);
     for (size_t i = 0; i < c->neighbours_len; i++) {
@@ -263,7 +263,7 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     struct stream *s = channel_stream(c, track);
     const struct slot *slot = s == NULL ? NULL : window_find(&s->window, number);
     if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, track, number)) return;
-    uint64_t late_us = channel_lateness_us(c, slot->chunk->head.capture_us, now_us);
+    uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (late_us > (was_asked ? WINDOW_US : SERVE_LATE_US)) return;
     const struct neighbour_stream *ns = &nb->streams[track];
     bool is_granted = index == SEND_HEAD

@@ -125,7 +125,7 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
     if (item->index == SEND_HEAD) return slot->chunk;
     if (!(slot->chunk->have >> item->index & 1)) return NULL;
-    return head_cell_len(&slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
+    return head_cell_len(slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
 }
 
 static bool put_head(struct neighbour *nb, enum send_class class, const struct chunk *chunk,
@@ -136,7 +136,7 @@ static bool put_head(struct neighbour *nb, enum send_class class, const struct c
                                .slot = nb->channel->index,
                                .head = {.data = chunk_encoded(chunk), .len = chunk->encoded_len}});
     uint64_t token =
-        SEND_TOKEN(nb->channel->index, chunk->head.track, SEND_HEAD, chunk->head.number) |
+        SEND_TOKEN(nb->channel->index, chunk->head->track, SEND_HEAD, chunk->head->number) |
         (class > SEND_FRESH ? SEND_ASKED : 0);
     return link_send_unreliable(nb->peer->link, buffer, writer_len(&w), token, now_us) == 0;
 }
@@ -158,7 +158,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     const struct send_item *item = send_queue_peek(&nb->queue, class);
     const struct chunk *chunk = item == NULL ? NULL : chunk_to_send(nb, class, item, now_us);
     if (chunk == NULL || item->index == SEND_HEAD) return;
-    uint32_t len = head_cell_len(&chunk->head, item->index);
+    uint32_t len = head_cell_len(chunk->head, item->index);
     if (link_room(nb->peer->link) < CELL_HEADER_BYTES + len) return;
     struct cell cell = {.slot = nb->channel->index,
                         .track = item->track,

@@ -59,15 +59,15 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
 }
 
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
-    assert(s->chunk == NULL && s->number == chunk->head.number);
+    assert(s->chunk == NULL && s->number == chunk->head->number);
     s->chunk = chunk_ref(chunk);
     w->bytes += chunk_size(chunk);
-    if (chunk->head.capture_us < WINDOW_US) return;
-    uint64_t keep_from_us = chunk->head.capture_us - WINDOW_US;
-    for (uint32_t i = window_oldest(w); i < chunk->head.number; i++) {
+    if (chunk->head->capture_us < WINDOW_US) return;
+    uint64_t keep_from_us = chunk->head->capture_us - WINDOW_US;
+    for (uint32_t i = window_oldest(w); i < chunk->head->number; i++) {
         struct slot **at = &w->slots[i % WINDOW_CHUNKS];
         if (*at == NULL || (*at)->chunk == NULL) continue;
-        if ((*at)->chunk->head.capture_us >= keep_from_us) break;
+        if ((*at)->chunk->head->capture_us >= keep_from_us) break;
         drop(w, at);
     }
 }
@@ -84,7 +84,7 @@ bool window_drop_oldest(struct window *w) {
 }
 
 static bool is_random_access(const struct slot *s) {
-    return s != NULL && s->chunk != NULL && (s->chunk->head.flags & HEAD_RANDOM_ACCESS) &&
+    return s != NULL && s->chunk != NULL && (s->chunk->head->flags & HEAD_RANDOM_ACCESS) &&
            chunk_is_complete(s->chunk);
 }
 

@@ -122,7 +122,7 @@ static void send_grant(struct hostile_peer *peer, struct program *p) {
 
 static void send_cell(struct hostile_peer *peer, struct program *p) {
     const struct chunk *c = next_chunk(p);
-    uint32_t cells = head_cells(&c->head);
+    uint32_t cells = head_cells(c->head);
     uint8_t index = next(p), flip = next(p);
     if (cells > 0) hostile_send_chunk_cell(peer, c, index % cells, flip > 250 ? flip : 0);
 }

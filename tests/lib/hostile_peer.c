@@ -208,12 +208,12 @@ void hostile_send_cell(struct hostile_peer *p, const struct cell *cell) {
 void hostile_send_chunk_cell(struct hostile_peer *p, const struct chunk *c, uint32_t index,
                              uint8_t flip) {
     uint8_t payload[CELL_SIZE_MAX];
-    uint32_t len = head_cell_len(&c->head, index);
+    uint32_t len = head_cell_len(c->head, index);
     memcpy(payload, chunk_cell(c, index), len);
     payload[len / 2] ^= flip;
-    hostile_send_cell(p, &(struct cell){.track = c->head.track,
+    hostile_send_cell(p, &(struct cell){.track = c->head->track,
                                         .index = (uint8_t)index,
-                                        .number = c->head.number,
+                                        .number = c->head->number,
                                         .head_tag = c->tag,
                                         .payload = payload,
                                         .len = (uint16_t)len});
@@ -221,7 +221,7 @@ void hostile_send_chunk_cell(struct hostile_peer *p, const struct chunk *c, uint
 
 void hostile_send_chunk(struct hostile_peer *p, const struct chunk *c) {
     hostile_send_chunk_head(p, c);
-    for (uint32_t i = 0; i < head_cells(&c->head); i++) hostile_send_chunk_cell(p, c, i, 0);
+    for (uint32_t i = 0; i < head_cells(c->head); i++) hostile_send_chunk_cell(p, c, i, 0);
 }
 
 size_t hostile_count(const struct hostile_peer *p, enum message_type type) {

@@ -174,7 +174,7 @@ void hostile_meet(struct hostile_peer *p, const struct actor *a, const struct br
 /* Takes its own reference for the record. */
 static int emit(void *ctx, struct chunk *chunk) {
     struct origin *src = ctx;
-    uint8_t track = chunk->head.track;
+    uint8_t track = chunk->head->track;
     assert(src->chunks_len[track] < STAGE_CHUNKS_MAX);
     src->chunks[track][src->chunks_len[track]++] = chunk;
     if (src->actor == NULL) return 0;

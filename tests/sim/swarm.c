@@ -82,7 +82,7 @@ static int emit(void *ctx, struct chunk *chunk) {
     struct swarm *s = ctx;
     struct peer_state *p = &s->peers[0];
     int err = node_publish(p->node, p->channel, chunk, network_now(s->network));
-    s->media_bytes += chunk->head.size;
+    s->media_bytes += chunk->head->size;
     chunk_unref(chunk);
     return err;
 }

@@ -29,11 +29,13 @@ static void start(void) {
 
 TestSuite(chunk, .init = start);
 
-static struct chunk *make(void) {
-    struct chunk *c = chunk_new(&head, encoded, encoded_len);
+static struct chunk *make_in(struct chunk_pool *pool) {
+    struct chunk *c = chunk_new(pool, &head, encoded, encoded_len);
     cr_assert_not_null(c);
     return c;
 }
+
+static struct chunk *make(void) { return make_in(NULL); }
 
 static int add(struct chunk *c, uint32_t index) {
     return chunk_add_cell(c, index, payload + index * CELL_SIZE, head_cell_len(&head, index));
@@ -58,7 +60,6 @@ Test(chunk, keeps_the_encoded_head_and_its_tag) {
     cr_assert_eq(c->encoded_len, encoded_len);
     cr_assert_arr_eq(chunk_encoded(c), encoded, encoded_len);
     cr_assert_eq(c->tag, head_tag(encoded, encoded_len));
-    cr_assert_eq(chunk_size(c), sizeof *c + encoded_len + SIZE);
     chunk_unref(c);
 }
 
@@ -111,7 +112,7 @@ Test(chunk, without_payload_is_complete_at_once) {
     uint8_t bytes[HEAD_SIZE_MAX];
     int len = head_sign(&end, &key, bytes, sizeof bytes);
     cr_assert_gt(len, 0);
-    struct chunk *c = chunk_new(&end, bytes, (size_t)len);
+    struct chunk *c = chunk_new(NULL, &end, bytes, (size_t)len);
     cr_assert(chunk_is_complete(c));
     cr_assert_eq(chunk_add_cell(c, 0, payload, 1), ERR_RANGE);
     chunk_unref(c);
@@ -125,4 +126,90 @@ Test(chunk, lives_as_long_as_its_last_reference) {
     cr_assert_eq(add(c, 0), 0);
     chunk_unref(c);
     chunk_unref(NULL);
+}
+
+Test(chunk, is_whole_once_the_source_has_filled_it) {
+    struct chunk *c = make();
+    chunk_fill(c, payload);
+    cr_assert(chunk_is_complete(c));
+    cr_assert_arr_eq(chunk_payload(c), payload, SIZE);
+    cr_assert_eq(add(c, 0), ERR_DUPLICATE);
+    chunk_unref(c);
+}
+
+/* What is multiplied by the nodes of a process. */
+Test(chunk, is_small_beside_its_body) { cr_assert_leq(sizeof(struct chunk), 48); }
+
+Test(chunk_pool, gives_two_chunks_one_body_and_each_its_own_cells, .init = start) {
+    struct chunk_pool *pool = chunk_pool_new();
+    struct chunk *a = make_in(pool), *b = make_in(pool), *alone = make();
+    cr_assert_eq(chunk_pool_len(pool), 1);
+    cr_assert_eq(chunk_payload(a), chunk_payload(b));
+    cr_assert_neq(chunk_payload(a), chunk_payload(alone));
+    for (uint32_t i = 0; i < 3; i++) cr_assert_eq(add(a, i), 0);
+    cr_assert(chunk_is_complete(a));
+    cr_assert_eq(b->have, 0);
+    cr_assert_eq(add(b, 1), 0);
+    cr_assert_eq(add(b, 1), ERR_DUPLICATE);
+    cr_assert_eq(chunk_missing(b), 5);
+    cr_assert_arr_eq(chunk_payload(a), payload, SIZE);
+    cr_assert_eq(chunk_size(a), chunk_size(b));
+    cr_assert_eq(chunk_size(a), chunk_size(alone));
+    cr_assert_gt(chunk_size(a), encoded_len + SIZE);
+    chunk_unref(a);
+    chunk_unref(b);
+    chunk_unref(alone);
+    chunk_pool_free(pool);
+}
+
+Test(chunk_pool, lets_a_bad_cell_reach_no_other_chunk, .init = start) {
+    struct chunk_pool *pool = chunk_pool_new();
+    struct chunk *a = make_in(pool), *b = make_in(pool);
+    cr_assert_eq(add(a, 0), 0);
+    static uint8_t bad[SIZE];
+    for (size_t i = 0; i < SIZE; i++) bad[i] = (uint8_t)~payload[i];
+    /* A cell that the body has, and one that it has not. */
+    cr_assert_eq(chunk_add_cell(b, 0, bad, CELL_SIZE), ERR_HASH);
+    cr_assert_eq(chunk_add_cell(b, 1, bad + CELL_SIZE, CELL_SIZE), ERR_HASH);
+    cr_assert_eq(b->have, 0);
+    cr_assert_arr_eq(chunk_cell(a, 0), payload, CELL_SIZE);
+    cr_assert_eq(add(a, 1), 0);
+    cr_assert_arr_eq(chunk_cell(a, 1), payload + CELL_SIZE, CELL_SIZE);
+    chunk_unref(a);
+    chunk_unref(b);
+    chunk_pool_free(pool);
+}
+
+Test(chunk_pool, keeps_a_body_until_its_last_chunk_goes, .init = start) {
+    struct chunk_pool *pool = chunk_pool_new();
+    struct chunk *a = make_in(pool);
+    chunk_fill(a, payload);
+    struct chunk *b = make_in(pool);
+    chunk_unref(a);
+    cr_assert_eq(chunk_pool_len(pool), 1);
+    cr_assert_eq(b->have, 0);
+    cr_assert_eq(add(b, 2), 0);
+    cr_assert_arr_eq(chunk_payload(b), payload, SIZE);
+    chunk_unref(b);
+    cr_assert_eq(chunk_pool_len(pool), 0);
+    chunk_pool_free(pool);
+}
+
+/* Also where they differ in the signature alone, which the tag leaves out. */
+Test(chunk_pool, keeps_heads_that_differ_in_one_byte_apart, .init = start) {
+    struct chunk_pool *pool = chunk_pool_new();
+    struct chunk *chunks[HEAD_SIZE_MAX];
+    size_t same_tag = 0;
+    for (size_t i = 0; i < encoded_len; i++) {
+        encoded[i] ^= 1;
+        chunks[i] = make_in(pool);
+        encoded[i] ^= 1;
+        same_tag += chunks[i]->tag == head_tag(encoded, encoded_len);
+        cr_assert_eq(chunk_pool_len(pool), i + 1);
+    }
+    cr_assert_eq(same_tag, SIGNATURE_BYTES);
+    for (size_t i = 0; i < encoded_len; i += 2) chunk_unref(chunks[i]);
+    for (size_t i = 1; i < encoded_len; i += 2) chunk_unref(chunks[i]);
+    cr_assert_eq(chunk_pool_len(pool), 0);
+    chunk_pool_free(pool);
 }

@@ -83,13 +83,16 @@ Test(node, publishes_only_what_belongs_to_its_manifest_and_in_order) {
     struct chunk *c = chunk_of(0, 2);
     c->have = 1;
     cr_assert_eq(node_publish(a->node, 0, c, 0), ERR_RANGE); /* not whole */
-    c->have = head_all_cells(&c->head);
-    c->head.broadcast = 8;
+    c->have = head_all_cells(c->head);
+    const struct head *true_head = c->head;
+    struct head changed = *true_head;
+    c->head = &changed;
+    changed.broadcast = 8;
     cr_assert_eq(node_publish(a->node, 0, c, 0), ERR_RANGE);
-    c->head.broadcast = 7;
-    c->head.track = 2;
+    changed.broadcast = 7;
+    changed.track = 2;
     cr_assert_eq(node_publish(a->node, 0, c, 0), ERR_RANGE);
-    c->head.track = 0;
+    c->head = true_head;
     cr_assert_eq(node_publish(a->node, 0, c, 0), 0);
 }
 

@@ -43,10 +43,9 @@ static struct chunk *absurd(uint32_t number, uint16_t cell_size, uint32_t size) 
     uint8_t encoded[HEAD_SIZE_MAX];
     int len = head_sign(&h, &source.broadcast.key, encoded, sizeof encoded);
     if (len < 0) return NULL;
-    struct chunk *c = chunk_new(&h, encoded, (size_t)len);
+    struct chunk *c = chunk_new(NULL, &h, encoded, (size_t)len);
     cr_assert_not_null(c);
-    memset(chunk_payload(c), 0, size);
-    c->have = head_all_cells(&h);
+    chunk_fill(c, payload);
     return c;
 }
 

@@ -107,7 +107,7 @@ Test(node_pollution, a_cell_of_another_length_costs_the_link) {
     const struct chunk *c = source.chunks[0][0];
     hostile_send_chunk_head(hostile, c);
     hostile_send_cell(hostile, &(struct cell){.index = 0,
-                                              .number = c->head.number,
+                                              .number = c->head->number,
                                               .head_tag = c->tag,
                                               .payload = chunk_cell(c, 0),
                                               .len = CELL_SIZE - 1});
@@ -121,11 +121,11 @@ Test(node_pollution, a_head_signed_by_another_key_is_refused_and_costs_the_link)
     struct sign_key wrong;
     struct random random = random_from_seed((const uint8_t[RANDOM_SEED_BYTES]){9});
     sign_key_generate(&wrong, &random);
-    struct head h = other.chunks[0][0]->head;
+    struct head h = *other.chunks[0][0]->head;
     uint8_t encoded[HEAD_SIZE_MAX];
     int len = head_sign(&h, &wrong, encoded, sizeof encoded);
     cr_assert_gt(len, 0);
-    struct chunk *c = chunk_new(&h, encoded, (size_t)len);
+    struct chunk *c = chunk_new(NULL, &h, encoded, (size_t)len);
     hostile_send_chunk_head(hostile, c);
     chunk_unref(c);
     assert_refused_and_banned(ERR_SIGNATURE);
@@ -143,7 +143,7 @@ Test(node_pollution, a_head_with_any_bit_flipped_is_refused) {
         bytes[i] ^= (uint8_t)(1 << i % 8);
         struct head h;
         if (head_decode(bytes, c->encoded_len, &h) != 0) continue;
-        struct chunk *flipped = chunk_new(&h, bytes, c->encoded_len);
+        struct chunk *flipped = chunk_new(NULL, &h, bytes, c->encoded_len);
         if (hostile->link == NULL) {
             memset(viewer->node->bans, 0, sizeof viewer->node->bans);
             hostile_meet(hostile, viewer, &source.broadcast);
@@ -299,7 +299,7 @@ Test(node_pollution, cells_without_a_head_are_bounded_and_their_head_is_asked_fo
     hostile_forget(hostile);
     unsigned sent = 0;
     for (unsigned i = 0; i < CHUNKS; i++)
-        for (uint32_t k = 0; k < head_cells(&source.chunks[0][i]->head); k++, sent++)
+        for (uint32_t k = 0; k < head_cells(source.chunks[0][i]->head); k++, sent++)
             hostile_send_chunk_cell(hostile, source.chunks[0][i], k, 0);
     stage_run(&stage, 500 * US_PER_MS);
     struct neighbour *nb = viewer->node->channels[0]->neighbours[0];

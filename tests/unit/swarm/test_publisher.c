@@ -60,7 +60,7 @@ static void assert_cut(size_t len, const uint32_t *sizes, size_t parts) {
     cr_assert_eq(cut.len, parts);
     size_t at = 0;
     for (size_t i = 0; i < parts; i++) {
-        const struct head *h = &cut.chunks[i]->head;
+        const struct head *h = cut.chunks[i]->head;
         cr_assert_eq(h->size, sizes[i]);
         cr_assert_eq((h->flags & HEAD_FIRST) != 0, i == 0);
         cr_assert_eq((h->flags & HEAD_LAST) != 0, i + 1 == parts);
@@ -101,11 +101,11 @@ Test(publisher, seals_each_chunk_of_a_private_channel_under_its_own_number) {
     for (size_t i = 0; i < cut.len; i++) {
         const struct chunk *c = cut.chunks[i];
         const uint8_t *sealed = chunk_payload(cut.chunks[i]);
-        int len = read_key_unseal(&b.read_key, 7, 0, c->head.number, sealed, c->head.size, plain);
-        cr_assert_eq(len, (int)c->head.size - READ_KEY_OVERHEAD);
+        int len = read_key_unseal(&b.read_key, 7, 0, c->head->number, sealed, c->head->size, plain);
+        cr_assert_eq(len, (int)c->head->size - READ_KEY_OVERHEAD);
         for (int k = 0; k < len; k++, at++) cr_assert_eq(plain[k], broadcast_byte(0, 9, at));
         cr_assert_eq(
-            read_key_unseal(&b.read_key, 7, 0, c->head.number + 1, sealed, c->head.size, plain),
+            read_key_unseal(&b.read_key, 7, 0, c->head->number + 1, sealed, c->head->size, plain),
             ERR_DECRYPT);
     }
     cr_assert_eq(at, SEALED_ROOM + 100);
@@ -124,7 +124,7 @@ Test(publisher, numbers_the_chunks_of_each_track_from_0_without_a_gap) {
     uint32_t next[2] = {0, 0};
     cr_assert_eq(cut.len, 9);
     for (size_t i = 0; i < cut.len; i++)
-        cr_assert_eq(cut.chunks[i]->head.number, next[cut.chunks[i]->head.track]++);
+        cr_assert_eq(cut.chunks[i]->head->number, next[cut.chunks[i]->head->track]++);
     release(&cut);
 }
 
@@ -134,8 +134,8 @@ Test(publisher, says_how_far_back_decoding_can_start) {
         struct cut cut;
         /* Two chunks each; a random access point every fourth fragment. */
         cr_assert_eq(cut_into(&cut, i, ROOM + 1, i % 4 == 0), 2);
-        cr_assert_eq(cut.chunks[0]->head.random_access, i % 4 * 2);
-        cr_assert_eq(cut.chunks[1]->head.random_access, i % 4 * 2 + 1);
+        cr_assert_eq(cut.chunks[0]->head->random_access, i % 4 * 2);
+        cr_assert_eq(cut.chunks[1]->head->random_access, i % 4 * 2 + 1);
         release(&cut);
     }
 }
@@ -147,7 +147,7 @@ Test(publisher, says_at_most_65535_chunks_back) {
     for (size_t i = 0; i < ARRAY_LEN(back); i++) {
         struct cut cut;
         cr_assert_eq(cut_into(&cut, (uint32_t)i, 1, false), 1);
-        cr_assert_eq(cut.chunks[0]->head.random_access, back[i]);
+        cr_assert_eq(cut.chunks[0]->head->random_access, back[i]);
         release(&cut);
     }
 }
@@ -158,7 +158,7 @@ Test(publisher, passes_on_what_the_fragment_says) {
     struct cut cut = {.max = 1};
     b.publisher.manifest_version = 4;
     cr_assert_eq(publisher_cut(&b.publisher, f, collect, &cut), 1);
-    const struct head *h = &cut.chunks[0]->head;
+    const struct head *h = cut.chunks[0]->head;
     cr_assert_eq(h->broadcast, 7);
     cr_assert_eq(h->track, BROADCAST_AUDIO);
     cr_assert_eq(h->pts_us, 11 * BROADCAST_INTERVAL_US);
@@ -176,7 +176,7 @@ Test(publisher, makes_one_chunk_without_payload_of_an_end_public_or_private) {
         struct fragment *f = broadcast_end(0, 3, 1000);
         struct cut cut = {.max = 1};
         cr_assert_eq(publisher_cut(&b.publisher, f, collect, &cut), 1);
-        const struct head *h = &cut.chunks[0]->head;
+        const struct head *h = cut.chunks[0]->head;
         cr_assert_eq(h->size, 0);
         cr_assert_eq(h->flags, HEAD_FIRST | HEAD_LAST | HEAD_END);
         cr_assert(chunk_is_complete(cut.chunks[0]));
@@ -192,7 +192,7 @@ Test(publisher, ignores_what_an_end_fragment_carries) {
     f->end = true;
     struct cut cut = {.max = 2};
     cr_assert_eq(publisher_cut(&b.publisher, f, collect, &cut), 1);
-    cr_assert_eq(cut.chunks[0]->head.size, 0);
+    cr_assert_eq(cut.chunks[0]->head->size, 0);
     fragment_unref(f);
     release(&cut);
 }

@@ -14,7 +14,7 @@ static void init(uint8_t kind, uint32_t bitrate_bps) {
 
 static void put(uint32_t number, bool complete) {
     struct head h = {.number = number, .size = 100, .cell_size = CELL_SIZE};
-    struct chunk *c = chunk_new(&h, "", 0);
+    struct chunk *c = chunk_new(NULL, &h, "", 0);
     if (complete) c->have = 1;
     window_set_chunk(&s.window, window_slot(&s.window, number, 1), c);
     chunk_unref(c);

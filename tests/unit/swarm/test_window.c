@@ -19,7 +19,7 @@ static struct chunk *make(uint32_t number, uint64_t capture_us, bool random_acce
                      .flags = random_access ? HEAD_RANDOM_ACCESS : 0,
                      .size = CHUNK_BYTES,
                      .cell_size = CELL_SIZE};
-    struct chunk *c = chunk_new(&h, "", 0);
+    struct chunk *c = chunk_new(NULL, &h, "", 0);
     cr_assert_not_null(c);
     c->have = head_all_cells(&h);
     return c;
