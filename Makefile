@@ -84,6 +84,7 @@ FUZZ_ELSEWHERE = $(subst $(OUT),build/fuzz,$(FUZZ_PROGRAMS))
 
 CHECKS := scripts/check-layers "scripts/check-layers --self-test" "scripts/lint --fast" \
           "scripts/lint --self-test" scripts/check-setup "scripts/run-tests --self-test" \
+          "scripts/sweep --self-test" \
           $(if $(PROGRAM),scripts/check-manual)
 RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.

@@ -39,27 +39,42 @@ static int row_read(const char *line, const struct plot_sweep_row *before,
     return 0;
 }
 
-int plot_sweep_read(FILE *from, struct plot_sweep_row ret[PLOT_SWEEP_MAX], char *ret_why,
-                    size_t why_size) {
+static int title_read(FILE *from, char ret[PLOT_TITLE_MAX], char *ret_why, size_t why_size) {
     char line[LINE_TEXT_MAX];
-    int len = 0;
+    size_t len = fgets(line, sizeof line, from) != NULL ? strcspn(line, "\n") : 0;
+    if (len == 0 || len >= PLOT_TITLE_MAX) {
+        snprintf(ret_why, why_size, "expected a title of at most %d characters in the first line",
+                 PLOT_TITLE_MAX - 1);
+        return ERR_FORMAT;
+    }
+    memcpy(ret, line, len);
+    ret[len] = '\0';
+    return 0;
+}
+
+int plot_sweep_read(FILE *from, struct plot_sweep *ret, char *ret_why, size_t why_size) {
+    char line[LINE_TEXT_MAX];
+    int err = title_read(from, ret->title, ret_why, why_size);
+    if (err) return err;
+    ret->len = 0;
     while (fgets(line, sizeof line, from) != NULL) {
         line[strcspn(line, "\n")] = '\0';
-        if (len == PLOT_SWEEP_MAX) {
+        if (ret->len == PLOT_SWEEP_MAX) {
             snprintf(ret_why, why_size, "more than %d rows", PLOT_SWEEP_MAX);
             return ERR_FULL;
         }
-        int err = row_read(line, len > 0 ? &ret[len - 1] : NULL, &ret[len]);
+        struct plot_sweep_row *row = &ret->rows[ret->len];
+        err = row_read(line, ret->len > 0 ? row - 1 : NULL, row);
         if (err) {
             snprintf(ret_why, why_size,
-                     "row %d: '%.60s': expected peers (more than in the row before), lag p50 and "
+                     "row %u: '%.60s': expected peers (more than in the row before), lag p50 and "
                      "p99 in ms, overhead, source upload",
-                     len + 1, line);
+                     ret->len + 1, line);
             return err;
         }
-        len++;
+        ret->len++;
     }
-    if (len > 0) return len;
+    if (ret->len > 0) return 0;
     snprintf(ret_why, why_size, "no rows: expected one a line, smallest swarm first");
     return ERR_TRUNCATED;
 }
@@ -130,26 +145,26 @@ static void draw_figure(struct chart *c, struct chart_panel *p, const char *name
     chart_legend(c, p, lines, ARRAY_LEN(lines));
 }
 
-int plot_sweep(const struct plot_sweep_row *rows, unsigned len, const char *title, const char *path,
-               char *ret_why, size_t why_size) {
+int plot_sweep(const struct plot_sweep *s, const char *path, char *ret_why, size_t why_size) {
+    const struct plot_sweep_row *rows = s->rows;
     struct chart_point points[PLOT_SWEEP_MAX];
     struct chart *c = chart_new(path, PAGE_WIDTH, PAGE_HEIGHT, ret_why, why_size);
     if (c == NULL) return ERR_SYSTEM;
-    chart_text(c, 24, 38, 18, true, title);
-    draw_lag(c, rows, len);
+    chart_text(c, 24, 38, 18, true, s->title);
+    draw_lag(c, rows, s->len);
 
-    struct chart_panel p = panel(rows, len, 1);
+    struct chart_panel p = panel(rows, s->len, 1);
     p.title = "Overhead: all that is sent, over the media received";
     p.y = (struct chart_axis){.label = "overhead", .is_share = true};
-    for (unsigned i = 0; i < len; i++)
+    for (unsigned i = 0; i < s->len; i++)
         points[i] = (struct chart_point){rows[i].peers, rows[i].overhead};
-    draw_figure(c, &p, "overhead", points, len, OVERHEAD_GOAL, OVERHEAD_LIMIT);
+    draw_figure(c, &p, "overhead", points, s->len, OVERHEAD_GOAL, OVERHEAD_LIMIT);
 
-    p = panel(rows, len, 2);
+    p = panel(rows, s->len, 2);
     p.title = "Upload of the source";
     p.y = (struct chart_axis){.label = "upload (stream rates)"};
-    for (unsigned i = 0; i < len; i++)
+    for (unsigned i = 0; i < s->len; i++)
         points[i] = (struct chart_point){rows[i].peers, rows[i].source_upload_x};
-    draw_figure(c, &p, "source", points, len, SOURCE_GOAL, SOURCE_LIMIT);
+    draw_figure(c, &p, "source", points, s->len, SOURCE_GOAL, SOURCE_LIMIT);
     return chart_finish(c, ret_why, why_size);
 }

@@ -129,9 +129,8 @@ Test(plot, refuses_names_that_are_no_picture_and_places_that_are_none) {
         *why = '\0';
         cr_assert_lt(plot_run(&r, path_of(names[i]), why, sizeof why), 0);
         cr_assert(strstr(why, names[i]) != NULL, "%s", why);
-        cr_assert_eq(plot_sweep(&(struct plot_sweep_row){.peers = 10}, 1, "", path_of(names[i]),
-                                why, sizeof why),
-                     ERR_SYSTEM);
+        struct plot_sweep s = {.len = 1, .rows = {{.peers = 10}}};
+        cr_assert_eq(plot_sweep(&s, path_of(names[i]), why, sizeof why), ERR_SYSTEM);
     }
 }
 
@@ -146,27 +145,31 @@ Test(chart, ends_axes_at_round_numbers) {
 
 /* --- sweeps --- */
 
-static int read_rows(const char *text, struct plot_sweep_row *ret, char *why, size_t why_size) {
-    FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text) + (*text == '\0'), "r");
+static int read_sweep(const char *text, struct plot_sweep *ret, char *why, size_t why_size) {
+    FILE *f = tmpfile();
     cr_assert(f != NULL);
-    if (*text == '\0') (void)fgetc(f);
-    int n = plot_sweep_read(f, ret, why, why_size);
+    fputs(text, f);
+    rewind(f);
+    int err = plot_sweep_read(f, ret, why, why_size);
     fclose(f);
-    return n;
+    return err;
 }
 
 Test(plot, reads_the_rows_of_a_sweep_and_draws_them) {
-    struct plot_sweep_row rows[PLOT_SWEEP_MAX];
+    struct plot_sweep s;
     char why[300] = "";
-    int n = read_rows("10 90 210.5 0.12 1.5\n1000 150 360 0.13 1.6\n100000 300 inf 0.14 1.7\n",
-                      rows, why, sizeof why);
-    cr_assert_eq(n, 3, "%s", why);
-    cr_assert_float_eq(rows[0].lag_p99_ms, 210.5, 0);
-    cr_assert_float_eq(rows[1].overhead, 0.13, 0);
-    cr_assert_float_eq(rows[2].source_upload_x, 1.7, 0);
-    cr_assert(isinf(rows[2].lag_p99_ms));
-    for (unsigned len = 1; len <= 3; len++) {
-        cr_assert_eq(plot_sweep(rows, len, "a sweep", path_of("s.svg"), why, sizeof why), 0);
+    int err = read_sweep("a sweep\n10 90 210.5 0.12 1.5\n1000 150 360 0.13 1.6\n"
+                         "100000 300 inf 0.14 1.7\n",
+                         &s, why, sizeof why);
+    cr_assert_eq(err, 0, "%s", why);
+    cr_assert_str_eq(s.title, "a sweep");
+    cr_assert_eq(s.len, 3);
+    cr_assert_float_eq(s.rows[0].lag_p99_ms, 210.5, 0);
+    cr_assert_float_eq(s.rows[1].overhead, 0.13, 0);
+    cr_assert_float_eq(s.rows[2].source_upload_x, 1.7, 0);
+    cr_assert(isinf(s.rows[2].lag_p99_ms));
+    for (s.len = 1; s.len <= 3; s.len++) {
+        cr_assert_eq(plot_sweep(&s, path_of("s.svg"), why, sizeof why), 0, "%s", why);
         char *svg = take_file(path_of("s.svg"), NULL);
         cr_assert(strstr(svg, "</svg>") != NULL);
         cr_assert_eq(count(svg, "NaN") + count(svg, "nan") + count(svg, "inf"), 0);
@@ -174,28 +177,37 @@ Test(plot, reads_the_rows_of_a_sweep_and_draws_them) {
     }
 }
 
-static void expect_rows_refused(const char *text, int err, const char *said) {
-    struct plot_sweep_row rows[PLOT_SWEEP_MAX];
+static void expect_refused(const char *text, int err, const char *said) {
+    struct plot_sweep s;
     char why[300] = "";
-    cr_expect_eq(read_rows(text, rows, why, sizeof why), err, "%s", text);
+    cr_expect_eq(read_sweep(text, &s, why, sizeof why), err, "%s", text);
     cr_expect(strstr(why, said) != NULL, "'%s' is not in '%s'", said, why);
 }
 
+Test(plot, refuses_a_sweep_without_a_title) {
+    char text[200];
+    expect_refused("", ERR_FORMAT, "expected a title of at most 127 characters");
+    expect_refused("\n10 90 210 0.12 1\n", ERR_FORMAT, "expected a title");
+    memset(text, 'x', PLOT_TITLE_MAX);
+    strcpy(text + PLOT_TITLE_MAX, "\n10 90 210 0.12 1\n");
+    expect_refused(text, ERR_FORMAT, "expected a title");
+}
+
 Test(plot, refuses_rows_that_are_none) {
-    expect_rows_refused("", ERR_TRUNCATED, "no rows");
-    expect_rows_refused("10 90 210 0.12\n", ERR_FORMAT, "row 1: '10 90 210 0.12': expected peers");
-    expect_rows_refused("10 90 210 0.12 1 2\n", ERR_FORMAT, "row 1");
-    expect_rows_refused("10 90 x 0.12 1\n", ERR_FORMAT, "row 1");
-    expect_rows_refused("\n", ERR_FORMAT, "row 1: ''");
-    expect_rows_refused("1 90 210 0.12 1\n", ERR_RANGE, "row 1");
-    expect_rows_refused("inf 90 210 0.12 1\n", ERR_RANGE, "row 1");
-    expect_rows_refused("10 -90 210 0.12 1\n", ERR_RANGE, "row 1");
-    expect_rows_refused("10 90 nan 0.12 1\n", ERR_RANGE, "row 1");
-    expect_rows_refused("10 90 210 inf 1\n", ERR_RANGE, "row 1");
-    expect_rows_refused("10 90 210 0.12 inf\n", ERR_RANGE, "row 1");
-    expect_rows_refused("10 90 210 0.12 1\n10 90 210 0.12 1\n", ERR_RANGE, "row 2");
-    char many[2000] = "";
+    expect_refused("t\n", ERR_TRUNCATED, "no rows");
+    expect_refused("t\n10 90 210 0.12\n", ERR_FORMAT, "row 1: '10 90 210 0.12': expected peers");
+    expect_refused("t\n10 90 210 0.12 1 2\n", ERR_FORMAT, "row 1");
+    expect_refused("t\n10 90 x 0.12 1\n", ERR_FORMAT, "row 1");
+    expect_refused("t\n\n", ERR_FORMAT, "row 1: ''");
+    expect_refused("t\n1 90 210 0.12 1\n", ERR_RANGE, "row 1");
+    expect_refused("t\ninf 90 210 0.12 1\n", ERR_RANGE, "row 1");
+    expect_refused("t\n10 -90 210 0.12 1\n", ERR_RANGE, "row 1");
+    expect_refused("t\n10 90 nan 0.12 1\n", ERR_RANGE, "row 1");
+    expect_refused("t\n10 90 210 inf 1\n", ERR_RANGE, "row 1");
+    expect_refused("t\n10 90 210 0.12 inf\n", ERR_RANGE, "row 1");
+    expect_refused("t\n10 90 210 0.12 1\n10 90 210 0.12 1\n", ERR_RANGE, "row 2");
+    char many[2000] = "t\n";
     for (unsigned i = 0; i <= PLOT_SWEEP_MAX; i++)
         snprintf(many + strlen(many), sizeof many - strlen(many), "%u 1 1 1 1\n", i + 2);
-    expect_rows_refused(many, ERR_FULL, "more than 32 rows");
+    expect_refused(many, ERR_FULL, "more than 32 rows");
 }
