@@ -22,12 +22,9 @@ struct chart {
     bool is_png;
 };
 
-const struct chart_colour chart_blue = {0, 0.447, 0.698}, chart_red = {0.835, 0.369, 0},
-                          chart_green = {0, 0.62, 0.451}, chart_orange = {0.902, 0.624, 0},
-                          chart_pink = {0.8, 0.475, 0.655}, chart_sky = {0.337, 0.706, 0.914},
-                          chart_grey = {0.35, 0.35, 0.35}, chart_pale = {0.87, 0.87, 0.87};
-static const struct chart_colour ink = {0.13, 0.13, 0.13}, shade = {0.945, 0.945, 0.945},
-                                 faint = {0.93, 0.93, 0.93};
+static const struct chart_colour ink = {0.13, 0.13, 0.13}, grey = CHART_GREY,
+                                 pale = {0.87, 0.87, 0.87}, faint = {0.93, 0.93, 0.93},
+                                 shade = {0.945, 0.945, 0.945};
 
 enum anchor { ANCHOR_LEFT, ANCHOR_MIDDLE, ANCHOR_RIGHT };
 
@@ -64,6 +61,7 @@ struct chart *chart_new(const char *path, double width, double height, char *ret
                                                 (int)height * CHART_PNG_SCALE);
     else
         c->surface = cairo_svg_surface_create(path, width, height);
+    if (!is_png) cairo_svg_surface_set_document_unit(c->surface, CAIRO_SVG_UNIT_PX);
     c->cairo = cairo_create(c->surface);
     if (is_png) cairo_scale(c->cairo, CHART_PNG_SCALE, CHART_PNG_SCALE);
     cairo_set_source_rgb(c->cairo, 1, 1, 1);
@@ -186,7 +184,7 @@ static void segment(struct chart *c, double x1, double y1, double x2, double y2)
 static void tick_x(struct chart *c, const struct chart_panel *p, double value, bool is_minor) {
     char text[TICK_TEXT_MAX];
     double x = place_x(p, value), bottom = p->top + p->height;
-    set_colour(c, is_minor ? faint : chart_pale);
+    set_colour(c, is_minor ? faint : pale);
     segment(c, x, p->top, x, bottom);
     if (is_minor) return;
     set_colour(c, ink);
@@ -196,7 +194,7 @@ static void tick_x(struct chart *c, const struct chart_panel *p, double value, b
 static void tick_y(struct chart *c, const struct chart_panel *p, double value, bool is_minor) {
     char text[TICK_TEXT_MAX];
     double y = place_y(p, value);
-    set_colour(c, is_minor ? faint : chart_pale);
+    set_colour(c, is_minor ? faint : pale);
     segment(c, p->left, y, p->left + p->width, y);
     if (is_minor) return;
     set_colour(c, ink);
@@ -208,7 +206,7 @@ void chart_axes(struct chart *c, const struct chart_panel *p) {
     cairo_set_line_width(c->cairo, 1);
     each_tick(c, p, &p->x, tick_x);
     each_tick(c, p, &p->y, tick_y);
-    set_colour(c, chart_grey);
+    set_colour(c, grey);
     segment(c, p->left, p->top + p->height, p->left + p->width, p->top + p->height);
     segment(c, p->left, p->top, p->left, p->top + p->height);
     set_colour(c, ink);
@@ -229,7 +227,7 @@ void chart_shade(struct chart *c, const struct chart_panel *p, double from, doub
     set_colour(c, shade);
     cairo_rectangle(c->cairo, x, p->top, end - x, p->height);
     cairo_fill(c->cairo);
-    set_colour(c, chart_grey);
+    set_colour(c, grey);
     draw_text(c, x + 6, p->top + 26, ANCHOR_LEFT, TEXT_SIZE - 1, false, label);
 }
 
@@ -269,6 +267,8 @@ static void draw_marks(struct chart *c, const struct chart_panel *p, const struc
                        const struct chart_point *points, unsigned len) {
     set_colour(c, line->colour);
     for (unsigned i = 0; i < len; i++) {
+        double at = along(&p->x, points[i].x);
+        if (!(at > -1e-9 && at < 1 + 1e-9)) continue;
         if (is_above(p, points[i]))
             draw_triangle(c, place_x(p, points[i].x), p->top);
         else if (line->has_marks && !isnan(points[i].y))

@@ -18,9 +18,19 @@ struct chart_colour {
     double red, green, blue;
 };
 
-/* Okabe and Ito's colours, which stay apart for the colour-blind, and greys. */
-extern const struct chart_colour chart_blue, chart_red, chart_green, chart_orange, chart_pink,
-    chart_sky, chart_grey, chart_pale;
+/* Initialisers: Okabe and Ito's colours, which stay apart for the colour-blind, and a grey. */
+#define CHART_BLUE                                                                                 \
+    { 0, 0.447, 0.698 }
+#define CHART_RED                                                                                  \
+    { 0.835, 0.369, 0 }
+#define CHART_GREEN                                                                                \
+    { 0, 0.62, 0.451 }
+#define CHART_ORANGE                                                                               \
+    { 0.902, 0.624, 0 }
+#define CHART_SKY                                                                                  \
+    { 0.337, 0.706, 0.914 }
+#define CHART_GREY                                                                                 \
+    { 0.35, 0.35, 0.35 }
 
 struct chart_axis {
     const char *label; /* with its unit */

@@ -47,8 +47,8 @@ static double lag_most(const struct report *r) {
 }
 
 static void draw_lag(struct chart *c, const struct report *r, struct series *s) {
-    static const struct chart_line lines[] = {{.label = "p50", .colour = {0, 0.447, 0.698}},
-                                              {.label = "p99", .colour = {0.835, 0.369, 0}}};
+    static const struct chart_line lines[] = {{.label = "p50", .colour = CHART_BLUE},
+                                              {.label = "p99", .colour = CHART_RED}};
     struct chart_panel p = {
         .left = PANEL_LEFT,
         .top = PANEL_TOP(0),
@@ -82,9 +82,9 @@ static void mark_quantile(struct chart *c, const struct chart_panel *p, const ch
 }
 
 static void draw_distribution(struct chart *c, const struct report *r) {
-    static const struct chart_line line = {.label = "later than this", .colour = {0, 0.447, 0.698}};
+    static const struct chart_line line = {.label = "later than this", .colour = CHART_BLUE};
     static const struct chart_line missed = {
-        .label = "missed beyond 1 s", .colour = {0.835, 0.369, 0}, .is_dashed = true};
+        .label = "missed beyond 1 s", .colour = CHART_RED, .is_dashed = true};
     struct chart_panel p = {
         .left = PANEL_LEFT,
         .top = PANEL_TOP(1),
@@ -122,11 +122,11 @@ static void draw_distribution(struct chart *c, const struct report *r) {
 /* --- upload by class --- */
 
 static const struct chart_line classes[] = {
-    {.label = "media", .colour = {0.337, 0.706, 0.914}, .is_area = true},
-    {.label = "headers", .colour = {0, 0.447, 0.698}, .is_area = true},
-    {.label = "control", .colour = {0, 0.62, 0.451}, .is_area = true},
-    {.label = "duplicate", .colour = {0.902, 0.624, 0}, .is_area = true},
-    {.label = "repair", .colour = {0.835, 0.369, 0}, .is_area = true},
+    {.label = "media", .colour = CHART_SKY, .is_area = true},
+    {.label = "headers", .colour = CHART_BLUE, .is_area = true},
+    {.label = "control", .colour = CHART_GREEN, .is_area = true},
+    {.label = "duplicate", .colour = CHART_ORANGE, .is_area = true},
+    {.label = "repair", .colour = CHART_RED, .is_area = true},
 };
 
 /* Bytes of the classes below this one, in the order of `classes`. */

@@ -22,7 +22,7 @@ static const struct chart_point lag_goal[] = {{1e3, 300}, {1e4, 400}, {1e5, 500}
 #define SOURCE_GOAL 1.2
 
 static const struct chart_line goal_line = {
-    .label = "goal", .colour = {0, 0.62, 0.451}, .is_dashed = true};
+    .label = "goal", .colour = CHART_GREEN, .is_dashed = true};
 
 /* --- the rows --- */
 
@@ -100,10 +100,10 @@ static struct chart_panel panel(const struct plot_sweep_row *rows, unsigned len,
 
 static void draw_lag(struct chart *c, const struct plot_sweep_row *rows, unsigned len) {
     static const struct chart_line lines[] = {
-        {.label = "p99", .colour = {0.835, 0.369, 0}, .has_marks = true},
-        {.label = "p50", .colour = {0, 0.447, 0.698}, .has_marks = true},
-        {.label = "goal for p99", .colour = {0, 0.62, 0.451}, .is_dashed = true},
-        {.label = "lower bound", .colour = {0.35, 0.35, 0.35}, .is_dashed = true},
+        {.label = "p99", .colour = CHART_RED, .has_marks = true},
+        {.label = "p50", .colour = CHART_BLUE, .has_marks = true},
+        {.label = "goal for p99", .colour = CHART_GREEN, .is_dashed = true, .has_marks = true},
+        {.label = "lower bound", .colour = CHART_GREY, .is_dashed = true, .has_marks = true},
     };
     struct chart_point p50[PLOT_SWEEP_MAX], p99[PLOT_SWEEP_MAX];
     struct chart_panel p = panel(rows, len, 0);
@@ -129,9 +129,9 @@ static void draw_lag(struct chart *c, const struct plot_sweep_row *rows, unsigne
 static void draw_figure(struct chart *c, struct chart_panel *p, const char *name,
                         const struct chart_point *points, unsigned len, double goal, double limit) {
     struct chart_line lines[] = {
-        {.label = name, .colour = {0, 0.447, 0.698}, .has_marks = true},
+        {.label = name, .colour = CHART_BLUE, .has_marks = true},
         goal_line,
-        {.label = "best known", .colour = {0.35, 0.35, 0.35}, .is_dashed = true},
+        {.label = "best known", .colour = CHART_GREY, .is_dashed = true},
     };
     double most = goal;
     for (unsigned i = 0; i < len; i++) most = fmax(most, points[i].y);

@@ -74,7 +74,7 @@ static unsigned count(const char *text, const char *what) {
 Test(plot, writes_a_whole_svg_with_every_class_of_upload) {
     char *svg = run_svg();
     cr_assert_eq(strncmp(svg, "<?xml", 5), 0);
-    cr_assert(strstr(svg, "width=\"900pt\" height=\"1000pt\"") != NULL);
+    cr_assert(strstr(svg, "width=\"900px\" height=\"1000px\"") != NULL);
     cr_assert(strstr(svg, "</svg>\n") != NULL);
     /* An area and its square in the legend. */
     cr_expect_geq(count(svg, "fill:rgb(33.7%,70.6%,91.4%)"), 2);
