@@ -34,9 +34,12 @@ OUT     := build/$(VARIANT)
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion $(WERROR)
 PACKAGES := libevent_core libevent_extra libsodium x264 libavformat libavcodec libavfilter \
             libavdevice libavutil libswscale libswresample
+# What the simulator draws with; its headers are under /usr/include.
+SIM_PACKAGES := cairo
 # Asked once, and only when a compiler runs: scripts/setup may still have to install pkg-config.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)) -lopendht-c -lpthread -lm)$(PKG_LIBS)
+SIM_LIBS   = $(eval SIM_LIBS := $$(shell pkg-config --libs $(SIM_PACKAGES)))$(SIM_LIBS)
 
 SANITIZE      := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 LINK_SANITIZE := $(SANITIZE)
@@ -88,6 +91,7 @@ FUZZ_ELSEWHERE = $(subst $(OUT),build/fuzz,$(FUZZ_PROGRAMS))
 
 CHECKS := scripts/check-layers "scripts/check-layers --self-test" "scripts/lint --fast" \
           "scripts/lint --self-test" scripts/check-setup "scripts/run-tests --self-test" \
+          "scripts/sweep --self-test" \
           $(if $(PROGRAM),scripts/check-manual)
 RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
@@ -138,7 +142,7 @@ $(OUT)/tests/unit-%: $$(call objects,$$(wildcard tests/unit/$$*/*.c)) $$(TEST_LI
 
 define program_rules
 $(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call mains,$(1)),$(wildcard tests/$(1)/*.c))) $$$$(TEST_LIBS)
-	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
+	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS) $(if $(filter sim,$(1)),$$(SIM_LIBS))
 endef
 $(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
 $(TAGGED_PROGRAMS): LINK += $(TAG_FLAGS)
