@@ -46,6 +46,15 @@ static void note_offset(struct channel *c, const struct head *h, uint64_t now_us
     if (offset_us < c->offset_us) c->offset_us = offset_us;
 }
 
+static void tell_chunk(struct channel *c, const struct head *h) {
+    node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_CHUNK,
+                                              .channel = c->index,
+                                              .track = h->track,
+                                              .random_access = h->flags & HEAD_RANDOM_ACCESS,
+                                              .number = h->number,
+                                              .capture_us = h->capture_us});
+}
+
 /* The chunk's last cell is here. */
 static void complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
     slot->complete_us = now_us;
@@ -58,6 +67,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
         if (is_main && c->stats.first_chunk_us == 0) c->stats.first_chunk_us = now_us;
     }
     count_complete(c, slot, now_us);
+    if (c->node->tells_chunks && !c->is_source) tell_chunk(c, h);
     have_changed(c);
     play_step(c, now_us);
 }

@@ -25,6 +25,10 @@ struct queued_event {
     uint8_t channel;
     uint8_t role;
     bool new_broadcast;
+    uint8_t track;
+    bool random_access;
+    uint32_t number;
+    uint64_t capture_us;
     int err;
     uint64_t epoch;
     uint64_t broadcast;
@@ -66,6 +70,7 @@ struct node {
     uint8_t role;
     unsigned neighbours_max;
     size_t memory_max;
+    bool tells_chunks;
     struct rng rng;
     uint64_t now_us;
     bool has_utc;

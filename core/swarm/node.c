@@ -17,6 +17,7 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
     if (n->neighbours_max > NEIGHBOURS_MAX - NEIGHBOURS_SPARE)
         n->neighbours_max = NEIGHBOURS_MAX - NEIGHBOURS_SPARE;
     n->memory_max = config->memory_max ? config->memory_max : NODE_MEMORY_DEFAULT;
+    n->tells_chunks = config->tells_chunks;
     n->now_us = now_us;
     uplink_init(&n->uplink, config->max_upload_bps, now_us);
     n->links = links_new(

@@ -39,6 +39,7 @@ struct node_config {
     uint64_t max_upload_bps;         /* UDP payload and 28 bytes a datagram; 0: serve nobody */
     unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT; most 128 */
     size_t memory_max;               /* bytes of chunks held; 0: NODE_MEMORY_DEFAULT */
+    bool tells_chunks;               /* NODE_EVENT_CHUNK is wanted */
 };
 
 struct node *node_new(const struct node_config *config, uint64_t now_us); /* NULL: no memory */
@@ -89,6 +90,7 @@ enum node_event_type {
     NODE_EVENT_PEER_BANNED,    /* sent what it must not: `err` says what */
     NODE_EVENT_OUTBID,         /* (source) a broadcast with a higher id is in the swarm */
     NODE_EVENT_CLOCK,          /* the local clock is off the source's; once */
+    NODE_EVENT_CHUNK,          /* (tells_chunks) a chunk that came is verified whole */
 };
 
 struct node_event {
@@ -105,6 +107,10 @@ struct node_event {
     int err;                   /* PEER_BANNED */
     uint64_t broadcast;        /* OUTBID */
     int64_t clock_error_us;    /* CLOCK: local minus the source's, at least */
+    uint8_t track;             /* CHUNK, as the three below */
+    bool random_access;
+    uint32_t number;
+    uint64_t capture_us; /* UTC */
 };
 
 /* Takes the oldest event. False: none. To be drained after every call that takes `now_us`. */

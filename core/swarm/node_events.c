@@ -35,6 +35,10 @@ bool node_next_event(struct node *n, struct node_event *ret) {
     ret->role = e->role;
     ret->err = e->err;
     ret->clock_error_us = e->clock_error_us;
+    ret->track = e->track;
+    ret->random_access = e->random_access;
+    ret->number = e->number;
+    ret->capture_us = e->capture_us;
     if (e->type == NODE_EVENT_ANNOUNCE) announce_describe(n->channels[e->channel], &ret->holder);
     if (e->type == NODE_EVENT_ANNOUNCE_ENTRY)
         announce_describe_entry(n->channels[e->channel], &ret->entry);
