@@ -21,19 +21,28 @@ void channel_wake(struct channel *c, uint64_t now_us) { c->tick_us = now_us; }
 
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
     if (!node_has_room(c)) return false;
+    nb->at = (uint8_t)c->neighbours_len;
     c->neighbours[c->neighbours_len++] = nb;
     return true;
 }
 
+/* Order is kept: the source lets those stay that have been there longest. */
+static void take_place(struct channel *c, const struct neighbour *nb) {
+    size_t at = nb->at;
+    assert(c->neighbours[at] == nb);
+    c->neighbours_len--;
+    for (size_t i = at; i < c->neighbours_len; i++) {
+        c->neighbours[i] = c->neighbours[i + 1];
+        c->neighbours[i]->at = (uint8_t)i;
+    }
+    for (enum send_class class = 0; class < SEND_CLASSES; class ++)
+        neighbour_set_close(&c->waiting[class], at);
+    neighbour_set_close(&c->paced, at);
+}
+
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us) {
     for (size_t t = 0; t < c->streams_len; t++) stream_forget_neighbour(&c->streams[t], nb);
-    size_t at = 0;
-    while (at < c->neighbours_len && c->neighbours[at] != nb) at++;
-    assert(at < c->neighbours_len);
-    /* Order is kept: the source lets those stay that have been there longest. */
-    c->neighbours_len--;
-    memmove(&c->neighbours[at], &c->neighbours[at + 1],
-            (c->neighbours_len - at) * sizeof c->neighbours[0]);
+    take_place(c, nb);
     struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
     if (known != NULL) known->is_linked = false;
     nb->peer->neighbours[c->index] = NULL;
@@ -81,7 +90,10 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
     c->has_manifest = true;
     c->stats.broadcast = m->broadcast;
     if (is_new && had_manifest)
-        for (size_t i = 0; i < c->neighbours_len; i++) neighbour_reset_streams(c->neighbours[i]);
+        for (size_t i = 0; i < c->neighbours_len; i++) {
+            neighbour_reset_streams(c->neighbours[i]);
+            uplink_forget(c->neighbours[i]);
+        }
     if (is_new && !restart_streams(c)) {
         c->has_manifest = false; /* no memory: taken again when a neighbour sends it again */
         return;

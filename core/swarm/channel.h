@@ -9,12 +9,11 @@
 #define CHANNEL_H
 
 #include "core/swarm/neighbour.h"
+#include "core/swarm/neighbour_set.h"
 #include "core/swarm/node.h"
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
 
-#define NEIGHBOURS_MAX 144  /* 128 that are proven, and NEIGHBOURS_SPARE */
-#define NEIGHBOURS_SPARE 16 /* dialling, or not yet proven: those have places of their own */
 /* An oracle mesh of 1,000 peers had a p99.9 of 3.9 s with 8 neighbours and of 0.53 s with 16. */
 #define NEIGHBOURS_TARGET 16
 #define DIALS_MAX 4    /* at once, */
@@ -56,6 +55,8 @@ struct channel {
 
     size_t neighbours_len;
     struct neighbour *neighbours[NEIGHBOURS_MAX];
+    struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
+    struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
     struct sampler sampler;
 
     /* The least of (local arrival - capture) of any head: time relative to the source. */

@@ -50,14 +50,15 @@ struct hint {
 /* The node's uplink: one token bucket over every datagram, and the turn of each neighbour. */
 struct uplink {
     uint64_t rate_bps; /* NODE_UPLOAD_UNLIMITED: none set */
-    double tokens;     /* bytes; below 0 after control that could not wait */
+    int64_t tokens;    /* bits times US_PER_S; below 0 after control that could not wait */
     uint64_t tokens_us;
-    unsigned turn;         /* neighbour to serve next */
-    unsigned burst;        /* datagrams to it in this turn */
-    uint64_t second_us;    /* start of the current second */
-    uint64_t sent_bytes;   /* in it */
-    uint64_t sent_bps;     /* of the second before */
-    uint64_t queued_bytes; /* fresh cells queued in it */
+    uint64_t paced_until_us; /* when the first of the channels' `paced` may send */
+    unsigned turn;           /* neighbour to serve next */
+    unsigned burst;          /* datagrams to it in this turn */
+    uint64_t second_us;      /* start of the current second */
+    uint64_t sent_bytes;     /* in it */
+    uint64_t sent_bps;       /* of the second before */
+    uint64_t queued_bytes;   /* fresh cells queued in it */
     uint64_t queued_bps;
     uint64_t short_us;      /* since when fresh cells wait too long; 0: they don't */
     uint64_t short_seen_us; /* when last they did */
@@ -124,6 +125,13 @@ uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us);
+/* Something of the class is in its queue. */
+void uplink_wants(struct neighbour *nb, enum send_class class);
+/* Its queue was emptied. */
+void uplink_forget(struct neighbour *nb);
+/* Datagrams came, or timers ran out: paths that were full may not be. */
+void uplink_paths_changed(struct node *n);
+/* Fresh bytes for a child were queued: what demand is reckoned by. */
 void uplink_queued(struct node *n, size_t bytes);
 void uplink_tick(struct node *n, uint64_t now_us);
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);

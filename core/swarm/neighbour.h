@@ -98,6 +98,7 @@ struct neighbour_stream {
 struct neighbour {
     struct peer *peer;
     struct channel *channel;
+    uint8_t at;     /* its place in the channel's table */
     bool has_hello; /* its HELLO came: `slot` is valid */
     bool hello_sent;
     uint8_t slot; /* its number for the channel */

@@ -132,6 +132,7 @@ void node_receive(struct node *n, const struct datagram *d, uint64_t now_us) {
     n->now_us = now_us;
     uint64_t cells_before = n->cell_bytes_in;
     links_receive(n->links, d, now_us);
+    uplink_paths_changed(n);
     n->control_in += d->len - (n->cell_bytes_in - cells_before);
     reap(n, now_us);
 }
@@ -150,6 +151,7 @@ static void ask_hints(struct node *n, uint64_t now_us) {
 void node_expire(struct node *n, uint64_t now_us) {
     n->now_us = now_us;
     links_expire(n->links, now_us);
+    uplink_paths_changed(n);
     reap(n, now_us);
     if (n->is_leaving) return;
     ask_hints(n, now_us);

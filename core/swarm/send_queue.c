@@ -30,25 +30,16 @@ bool send_queue_push(struct send_queue *q, enum send_class class, const struct s
         if (r->len == 0) return false;
         send_queue_pop(q, class);
     }
-    r->items[(r->head + r->len) % r->capacity] = *item;
+    r->items[(r->head + r->len) & (r->capacity - 1)] = *item;
     r->len++;
     return kept_all;
-}
-
-const struct send_item *send_queue_peek(const struct send_queue *q, enum send_class class) {
-    const struct send_ring *r = &q->rings[class];
-    return r->len == 0 ? NULL : &r->items[r->head];
 }
 
 void send_queue_pop(struct send_queue *q, enum send_class class) {
     struct send_ring *r = &q->rings[class];
     assert(r->len > 0);
-    r->head = (r->head + 1) % r->capacity;
+    r->head = (r->head + 1) & (r->capacity - 1);
     r->len--;
-}
-
-size_t send_queue_len(const struct send_queue *q, enum send_class class) {
-    return q->rings[class].len;
 }
 
 void send_queue_clear(struct send_queue *q) {

@@ -40,9 +40,18 @@ struct send_queue {
 void send_queue_release(struct send_queue *q);
 /* Returns false where an older item was dropped for it, or there was no memory. */
 bool send_queue_push(struct send_queue *q, enum send_class class, const struct send_item *item);
-const struct send_item *send_queue_peek(const struct send_queue *q, enum send_class class);
 void send_queue_pop(struct send_queue *q, enum send_class class);
-size_t send_queue_len(const struct send_queue *q, enum send_class class);
 void send_queue_clear(struct send_queue *q);
+
+static inline size_t send_queue_len(const struct send_queue *q, enum send_class class) {
+    return q->rings[class].len;
+}
+
+/* The oldest; NULL: there is none. */
+static inline const struct send_item *send_queue_peek(const struct send_queue *q,
+                                                      enum send_class class) {
+    const struct send_ring *r = &q->rings[class];
+    return r->len == 0 ? NULL : &r->items[r->head];
+}
 
 #endif

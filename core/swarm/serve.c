@@ -34,6 +34,7 @@ static void queue(struct neighbour *nb, enum send_class class, uint8_t track, ui
                   uint8_t index, uint64_t now_us) {
     struct send_item item = {.number = number, .track = track, .index = index, .queued_us = now_us};
     if (!send_queue_push(&nb->queue, class, &item)) nb->channel->stats.cells_dropped++;
+    uplink_wants(nb, class);
 }
 
 /* What has just been granted of the chunks that we have, from the first one that the child wants.
