@@ -57,7 +57,8 @@ static void tell_chunk(struct channel *c, const struct head *h) {
 
 /* The chunk's last cell is here. */
 static void complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    slot->complete_us = now_us;
+    window_set_whole(&s->window, slot, now_us);
+    stream_close_hole(s);
     const struct head *h = &slot->chunk->head;
     if (h->flags & HEAD_RANDOM_ACCESS && !s->has_verified_start) {
         s->has_verified_start = true;
@@ -113,7 +114,8 @@ static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
 /* Cells that waited for this head, from every neighbour. */
 static void resolve_pending(struct channel *c, struct stream *s, struct slot *slot,
                             uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    for (size_t i = neighbour_set_next(&c->pending, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(&c->pending, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
         for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++) {
             struct pending_cell *cell = &nb->pending[k];
@@ -212,6 +214,7 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
 static void keep_pending(struct neighbour *nb, const struct pending_cell *cell,
                          const uint8_t *payload) {
     if (!neighbour_keep_pending(nb, cell, payload)) nb->channel->stats.cells_dropped++;
+    neighbour_set_add(&nb->channel->pending, nb->at);
 }
 
 void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now_us) {
@@ -240,7 +243,10 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
     if (!neighbour_expects_cell(nb, cell->track, number, cell->index, substream, now_us)) {
         c->stats.refused_unsolicited++;
         /* It may believe in a subscription that a new broadcast has made void for us. */
-        if (++nb->unsolicited % UNSOLICITED_CELLS == 0) nb->streams[cell->track].changed = true;
+        if (++nb->unsolicited % UNSOLICITED_CELLS == 0) {
+            nb->streams[cell->track].changed = true;
+            c->asks_changed = true;
+        }
         return;
     }
     if (number < window_oldest(&s->window) || number < s->start) {
@@ -295,10 +301,12 @@ static void tick_pending(struct channel *c, struct neighbour *nb, struct pending
 }
 
 void cells_tick(struct channel *c, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    for (size_t i = neighbour_set_next(&c->pending, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(&c->pending, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
         for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++)
             if (nb->pending[k].payload != NULL) tick_pending(c, nb, &nb->pending[k], now_us);
+        if (nb->pending_len == 0) neighbour_set_remove(&c->pending, i);
     }
 }
 

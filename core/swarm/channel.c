@@ -22,6 +22,7 @@ void channel_wake(struct channel *c, uint64_t now_us) { c->tick_us = now_us; }
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
     if (!node_has_room(c)) return false;
     nb->at = (uint8_t)c->neighbours_len;
+    c->have_us[nb->at] = 0;
     c->neighbours[c->neighbours_len++] = nb;
     return true;
 }
@@ -38,6 +39,8 @@ static void take_place(struct channel *c, const struct neighbour *nb) {
     for (enum send_class class = 0; class < SEND_CLASSES; class ++)
         neighbour_set_close(&c->waiting[class], at);
     neighbour_set_close(&c->paced, at);
+    neighbour_set_close(&c->pending, at);
+    memmove(&c->have_us[at], &c->have_us[at + 1], (c->neighbours_len - at) * sizeof c->have_us[0]);
 }
 
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us) {
@@ -113,7 +116,7 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
 /* Most of what is known of a channel may have left: as long as nobody has answered, one more is
  * dialled every DIAL_EAGER_US. */
 static unsigned dials_most(struct channel *c, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++)
+    for (size_t i = 0; i < c->neighbours_len && c->linked_us < now_us; i++)
         if (link_state(c->neighbours[i]->peer->link) == LINK_UP) c->linked_us = now_us;
     uint64_t more = (now_us - c->linked_us) / DIAL_EAGER_US;
     return DIALS_MAX + (unsigned)u64_min(more, DIALS_EAGER);
@@ -121,6 +124,7 @@ static unsigned dials_most(struct channel *c, uint64_t now_us) {
 
 static void dial(struct channel *c, uint64_t now_us) {
     unsigned dialling = 0, most = dials_most(c, now_us);
+    if (c->neighbours_len >= NEIGHBOURS_TARGET || c->sampler.len == 0) return;
     for (size_t i = 0; i < c->neighbours_len; i++)
         dialling += link_state(c->neighbours[i]->peer->link) == LINK_DIALLING;
     while (dialling < most && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {

@@ -56,6 +56,7 @@ struct channel {
     size_t neighbours_len;
     struct neighbour *neighbours[NEIGHBOURS_MAX];
     struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
+    struct neighbour_set pending;               /* who has sent cells that wait for their head */
     struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
     struct sampler sampler;
 
@@ -67,6 +68,12 @@ struct channel {
     uint64_t head_us; /* when the newest head came */
     bool clock_said;
     bool ended, end_said;
+
+    uint64_t have_version;             /* of what we hold: grows with it */
+    bool have_behind;                  /* somebody may not know the newest */
+    uint64_t have_us[NEIGHBOURS_MAX];  /* when each may be told again */
+    bool asks_changed, grants_changed; /* some neighbour's: to be sent with the next tick */
+    uint64_t gossip_us;                /* when some neighbour is to hear of others */
 
     uint64_t linked_us;  /* when a link to a neighbour was last up */
     uint64_t tick_us;    /* when channel_tick is due */
@@ -155,7 +162,10 @@ void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_
                     struct neighbour *from, uint64_t now_us);
 
 /* have.c */
+/* We hold more than before. */
 void have_changed(struct channel *c);
+/* The neighbour knows nothing yet of what we hold: it is told with the next tick. */
+void have_greet(struct neighbour *nb);
 void have_tick(struct channel *c, uint64_t now_us);
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
 

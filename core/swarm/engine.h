@@ -84,6 +84,7 @@ struct node {
     struct ban bans[BANS_MAX];
     struct hint hints[HINTS_MAX];
     size_t hints_len;
+    uint64_t idle_us;   /* when links without a channel are next looked for */
     struct peer *peers; /* all of them, also those that share no channel (yet, or any more) */
     uint64_t control_in, control_out, media_out;
     bool is_leaving;

@@ -127,7 +127,8 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     if (nb->channel->has_manifest && !knows_our_manifest(nb)) gossip_manifest(nb, now_us);
     if (!is_first) return;
     gossip_peers(nb, now_us);
-    nb->have_changed = true;
+    have_greet(nb);
+    nb->channel->gossip_us = 0;
     announce_up(nb);
     channel_wake(nb->channel, now_us);
 }
@@ -183,9 +184,14 @@ void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now
 }
 
 void gossip_tick(struct channel *c, uint64_t now_us) {
+    if (now_us < c->gossip_us) return;
+    c->gossip_us = now_us + PEERS_PERIOD_US;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
-        if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
-        if (now_us - nb->peers_sent_us >= PEERS_PERIOD_US) gossip_peers(nb, now_us);
+        if (!nb->has_hello) continue;
+        bool is_up = link_state(nb->peer->link) == LINK_UP;
+        if (is_up && now_us - nb->peers_sent_us >= PEERS_PERIOD_US) gossip_peers(nb, now_us);
+        uint64_t due_us = is_up ? nb->peers_sent_us + PEERS_PERIOD_US : now_us + TICK_IDLE_US;
+        c->gossip_us = u64_min(c->gossip_us, due_us);
     }
 }

@@ -186,5 +186,4 @@ void neighbour_reset_streams(struct neighbour *nb) {
     send_queue_clear(&nb->queue);
     neighbour_drop_all_pending(nb);
     memset(nb->asked, 0, sizeof nb->asked);
-    nb->have_changed = false;
 }

@@ -106,8 +106,7 @@ struct neighbour {
     uint64_t broadcast;
     uint32_t manifest_version;
     uint64_t since_us;
-    uint64_t have_sent_us;
-    bool have_changed;
+    uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
     uint64_t peers_sent_us;
     uint64_t peers_taken_us, candidates_taken_us;
     uint64_t manifest_sent_us;

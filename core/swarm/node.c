@@ -75,6 +75,7 @@ int node_join(struct node *n, const struct public_key *channel, const struct rea
     c->index = (uint8_t)n->channels_len;
     c->key = *channel;
     c->plays = plays;
+    c->have_version = 1;
     c->has_read_key = read_key != NULL;
     if (read_key != NULL) c->read_key = *read_key;
     c->find_us = c->tick_us = c->head_us = c->linked_us = now_us;

@@ -55,6 +55,8 @@ void peers_release(struct peer *p) {
 }
 
 void peers_end_idle(struct node *n, uint64_t now_us) {
+    if (now_us < n->idle_us) return;
+    n->idle_us = now_us + US_PER_S;
     for (struct peer *p = n->peers; p != NULL; p = p->next)
         if (!has_channels(p) && now_us - p->since_us > PEER_IDLE_US)
             p->is_doomed = n->has_doomed = true;

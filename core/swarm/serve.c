@@ -114,7 +114,10 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
     grant_write(&w, &m);
-    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return; /* next tick */
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) { /* next tick */
+        c->grants_changed = ns->child_changed = true;
+        return;
+    }
     ns->child_revision = m.revision;
     ns->child_changed = false;
 }
@@ -291,5 +294,7 @@ void serve_tick(struct channel *c, uint64_t now_us) {
         if (c->is_source)
             for (size_t t = 0; t < c->streams_len; t++) admission_mark_excess(c, &c->streams[t]);
     }
+    if (!c->grants_changed) return;
+    c->grants_changed = false;
     for (size_t i = 0; i < c->neighbours_len; i++) flush_grants(c, c->neighbours[i], now_us);
 }

@@ -11,6 +11,7 @@ static void drop(struct window *w, struct slot **at) {
     if (s == NULL) return;
     if (s->chunk != NULL) w->bytes -= chunk_size(s->chunk);
     chunk_unref(s->chunk);
+    w->whole[s->number % WINDOW_CHUNKS / 64] &= ~(1ull << s->number % 64);
     free(s);
     *at = NULL;
 }
@@ -70,6 +71,37 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
         if ((*at)->chunk->head.capture_us >= keep_from_us) break;
         drop(w, at);
     }
+}
+
+void window_set_whole(struct window *w, struct slot *s, uint64_t now_us) {
+    s->complete_us = now_us;
+    w->whole[s->number % WINDOW_CHUNKS / 64] |= 1ull << s->number % 64;
+}
+
+uint32_t window_next_hole(const struct window *w, uint32_t from) {
+    uint32_t i = from;
+    if (!w->has_newest || from < window_oldest(w) || from > w->newest) return from;
+    while (i <= w->newest) {
+        uint64_t holes = ~w->whole[i % WINDOW_CHUNKS / 64] >> i % 64;
+        if (holes != 0)
+            return (uint32_t)u64_min(i + (uint32_t)__builtin_ctzll(holes), w->newest + 1);
+        i = (i | 63) + 1;
+    }
+    return w->newest + 1;
+}
+
+static uint64_t reversed(uint64_t bits) {
+    bits = (bits >> 1 & 0x5555555555555555) | (bits & 0x5555555555555555) << 1;
+    bits = (bits >> 2 & 0x3333333333333333) | (bits & 0x3333333333333333) << 2;
+    bits = (bits >> 4 & 0x0f0f0f0f0f0f0f0f) | (bits & 0x0f0f0f0f0f0f0f0f) << 4;
+    return __builtin_bswap64(bits);
+}
+
+uint64_t window_recent(const struct window *w) {
+    unsigned at = w->newest % 64;
+    uint64_t high = w->whole[w->newest % WINDOW_CHUNKS / 64];
+    uint64_t low = w->newest < 64 ? 0 : w->whole[(w->newest - 64) % WINDOW_CHUNKS / 64];
+    return w->has_newest ? reversed(at == 63 ? high : high << (63 - at) | low >> (at + 1)) : 0;
 }
 
 bool window_drop_oldest(struct window *w) {
