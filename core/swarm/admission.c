@@ -113,6 +113,7 @@ void admission_shed(struct channel *c) {
             struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
             if (c->streams[t].kind != TRACK_VIDEO || ns->child_granted == 0) continue;
             ns->child_granted &= ns->child_granted - 1;
+            serve_index(&c->streams[t], c->neighbours[i]);
             ns->child_changed = c->grants_changed = true;
             return;
         }

@@ -38,6 +38,8 @@ static void take_place(struct channel *c, const struct neighbour *nb) {
     }
     for (enum send_class class = 0; class < SEND_CLASSES; class ++)
         neighbour_set_close(&c->waiting[class], at);
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (size_t i = 0; i < SUPPLIES; i++) neighbour_set_close(&c->streams[t].children[i], at);
     neighbour_set_close(&c->paced, at);
     neighbour_set_close(&c->pending, at);
     memmove(&c->have_us[at], &c->have_us[at + 1], (c->neighbours_len - at) * sizeof c->have_us[0]);

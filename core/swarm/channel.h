@@ -141,6 +141,8 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
 void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
                 uint64_t now_us);
 void serve_tick(struct channel *c, uint64_t now_us);
+/* What is granted to the child has changed: from now on it gets that. */
+void serve_index(struct stream *s, const struct neighbour *child);
 /* Our own ancestors have changed: the children are told. */
 void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
 

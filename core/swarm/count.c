@@ -60,7 +60,7 @@ static uint64_t capture_near(const struct stream *s, uint32_t number) {
 static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
     const struct slot *slot = window_find(&s->window, s->count_next);
     bool has_head = slot != NULL && slot->chunk != NULL;
-    if (has_head && chunk_is_complete(slot->chunk)) {
+    if (has_head && window_is_whole(&s->window, slot)) {
         uint64_t capture_us = slot->chunk->head.capture_us;
         bool is_ok = lag_us(c, capture_us, slot->complete_us) <= allowed_us(c, s, capture_us);
         if (is_ok)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/link/link.h"
+#include "core/swarm/engine.h"
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us) {
     struct neighbour *nb = calloc(1, sizeof *nb);
@@ -30,16 +31,25 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) 
     ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
-uint64_t neighbour_rtt_us(const struct neighbour *nb) {
+/* The choice of parents asks again and again within one step: the link is asked once. */
+static const struct peer *look_at_link(const struct neighbour *nb) {
+    struct peer *p = nb->peer;
+    if (p->seen_us == p->node->now_us + 1) return p;
     struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.rtt_us;
+    link_stats(p->link, &stats);
+    p->seen_us = p->node->now_us + 1;
+    p->rtt_us = stats.rtt_us;
+    p->received_us = stats.received_us;
+    return p;
 }
 
+uint64_t neighbour_rtt_us(const struct neighbour *nb) { return look_at_link(nb)->rtt_us; }
+
+uint64_t neighbour_received_us(const struct neighbour *nb) { return look_at_link(nb)->received_us; }
+
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.received_us + SILENT_US + 2 * stats.rtt_us < now_us;
+    const struct peer *p = look_at_link(nb);
+    return p->received_us + SILENT_US + 2 * p->rtt_us < now_us;
 }
 
 uint32_t neighbour_id4(const struct neighbour *nb) {

@@ -126,6 +126,8 @@ struct peer {
     struct peer *next; /* of the node's */
     struct link *link;
     uint64_t since_us;
+    uint64_t seen_us; /* 1 + when the two below were read off the link; 0: not yet */
+    uint64_t rtt_us, received_us;
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
@@ -141,6 +143,7 @@ void neighbour_free(struct neighbour *nb);
  * it holds at most 200 ms after a change. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
+uint64_t neighbour_received_us(const struct neighbour *nb); /* the newest authentic datagram */
 uint32_t neighbour_id4(const struct neighbour *nb);
 /* Told us that it holds the whole chunk. */
 bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number);

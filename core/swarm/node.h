@@ -99,8 +99,6 @@ struct node_event {
     struct fragment *fragment; /* FRAGMENT: one reference, the taker's */
     bool new_broadcast;        /* MANIFEST */
     uint64_t epoch;            /* ANNOUNCE */
-    struct holder holder;      /* ANNOUNCE */
-    struct entry entry;        /* ANNOUNCE_ENTRY: not yet signed */
     struct public_key peer;    /* PEER_UP, PEER_BANNED */
     struct endpoint endpoint;  /* PEER_UP */
     uint8_t role;              /* PEER_UP: enum peer_role */
@@ -110,7 +108,9 @@ struct node_event {
     uint8_t track;             /* CHUNK, as the three below */
     bool random_access;
     uint32_t number;
-    uint64_t capture_us; /* UTC */
+    uint64_t capture_us;  /* UTC */
+    struct holder holder; /* ANNOUNCE; set in no other event, as the next */
+    struct entry entry;   /* ANNOUNCE_ENTRY: not yet signed */
 };
 
 /* Takes the oldest event. False: none. To be drained after every call that takes `now_us`. */

@@ -1,4 +1,5 @@
 /* node_events.c - what the node tells its owner: events and figures. */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/swarm/engine.h"
@@ -23,7 +24,7 @@ bool node_next_event(struct node *n, struct node_event *ret) {
     const struct queued_event *e = &n->events[n->events_head];
     n->events_head = (n->events_head + 1) % EVENTS_MAX;
     n->events_len--;
-    memset(ret, 0, sizeof *ret);
+    memset(ret, 0, offsetof(struct node_event, holder));
     ret->type = e->type;
     ret->channel = e->channel;
     ret->fragment = e->fragment;

@@ -148,7 +148,17 @@ static uint32_t choose(const struct channel *c, const struct stream *s, struct n
     return added;
 }
 
-static void grant(struct channel *c, const struct stream *s, struct neighbour *nb,
+void serve_index(struct stream *s, const struct neighbour *child) {
+    const struct neighbour_stream *ns = &child->streams[s->track];
+    uint32_t granted = ns->child_granted | (ns->child_heads ? 1u << SUPPLY_HEADS : 0);
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        if (granted >> index & 1)
+            neighbour_set_add(&s->children[index], child->at);
+        else
+            neighbour_set_remove(&s->children[index], child->at);
+}
+
+static void grant(struct channel *c, struct stream *s, struct neighbour *nb,
                   const struct subscribe *m, uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     bool had_heads = ns->child_heads, had_nothing = ns->child_granted == 0 && !had_heads;
@@ -157,6 +167,7 @@ static void grant(struct channel *c, const struct stream *s, struct neighbour *n
     ns->child_heads =
         wants_heads && (had_heads || admission_grants(c, s, nb, SUPPLY_HEADS, ns->child_starved));
     uint32_t added = choose(c, s, nb, ns->child_wanted, now_us);
+    serve_index(s, nb);
     bool heads_added = ns->child_heads && !had_heads;
     uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
     bool is_earlier = (added || heads_added) && from < ns->child_from;
@@ -236,9 +247,11 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
                 uint64_t now_us) {
     const struct head *h = &chunk->head;
     const struct stream *s = channel_stream(c, h->track);
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    const struct neighbour_set *children = &s->children[SUPPLY_HEADS];
+    for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(children, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
-        if (!nb->streams[h->track].child_heads || !is_child_of(nb, s, h->number, from)) continue;
+        if (!is_child_of(nb, s, h->number, from)) continue;
         if (!neighbour_mark_head(nb, h->track, h->number)) continue;
         queue(nb, fresh_class(s), h->track, h->number, SEND_HEAD, now_us);
         uplink_queued(c->node, chunk->encoded_len);
@@ -249,10 +262,10 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
                 const struct neighbour *from, uint64_t now_us) {
     const struct head *h = &chunk->head;
     const struct stream *s = channel_stream(c, h->track);
-    uint8_t substream = stream_substream(s, h->number, index);
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    const struct neighbour_set *children = &s->children[stream_substream(s, h->number, index)];
+    for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(children, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
-        if (!(nb->streams[h->track].child_granted >> substream & 1)) continue;
         if (!is_child_of(nb, s, h->number, from)) continue;
         queue(nb, fresh_class(s), h->track, h->number, (uint8_t)index, now_us);
         uplink_queued(c->node, head_cell_len(h, index));

@@ -10,6 +10,7 @@
 
 #include "core/proto/limits.h"
 #include "core/proto/manifest.h"
+#include "core/swarm/neighbour_set.h"
 #include "core/swarm/window.h"
 
 struct neighbour;
@@ -42,7 +43,8 @@ struct stream {
     uint32_t substream_bps;
     struct window window;
     struct supply supplies[SUPPLIES];
-    uint64_t newest_us;     /* when the newest head came */
+    struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
+    uint64_t newest_us;                      /* when the newest head came */
     uint64_t late_since_us; /* parents that were given up for lateness since then */
     unsigned late_moves;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */

@@ -82,10 +82,9 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
     if (has_arrived && now_us - supply->arrived_us <= PARENT_SILENT_US) return false;
-    struct link_stats stats;
-    link_stats(supply->parent->peer->link, &stats);
-    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * stats.rtt_us);
-    return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * neighbour_rtt_us(supply->parent));
+    return neighbour_received_us(supply->parent) + wait_us < now_us &&
+           others_are_ahead(c, s, now_us);
 }
 
 static bool may_move_late(struct stream *s, uint64_t now_us) {

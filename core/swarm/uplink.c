@@ -81,9 +81,7 @@ void uplink_queued(struct node *n, size_t bytes) {
 }
 
 static bool is_gone(const struct neighbour *nb, uint64_t now_us) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.received_us + GONE_US < now_us;
+    return neighbour_received_us(nb) + GONE_US < now_us;
 }
 
 static bool is_child(const struct neighbour *nb) {
@@ -295,22 +293,26 @@ static void count_turn(struct uplink *u, size_t at, size_t total) {
     u->burst = 0;
 }
 
-static bool is_idle(const struct node *n) {
+/* Bit by bit, the classes of which something waits. */
+static unsigned classes_waiting(const struct node *n) {
+    unsigned classes = 0;
     for (size_t i = 0; i < n->channels_len; i++)
         for (enum send_class class = 0; class < SEND_CLASSES; class ++)
-            if (!neighbour_set_is_empty(&n->channels[i]->waiting[class])) return false;
-    return true;
+            classes |= !neighbour_set_is_empty(&n->channels[i]->waiting[class]) * 1u << class;
+    return classes;
 }
 
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us) {
     struct uplink *u = &n->uplink;
-    if (is_idle(n)) return 0;
+    unsigned classes = classes_waiting(n);
+    if (classes == 0) return 0;
     refill(u, now_us);
     if (is_limited(u) && u->tokens < 0) return 0;
     if (now_us >= u->paced_until_us) uplink_paths_changed(n);
     size_t total = neighbours_total(n), at;
-    for (enum send_class class = 0; class < SEND_CLASSES; class ++)
+    for (; classes != 0; classes &= classes - 1)
         for (size_t tries = 0; tries < total; tries++) {
+            enum send_class class = (enum send_class)__builtin_ctz(classes);
             struct neighbour *nb = next_in_turn(n, class, total, &at, now_us);
             if (nb == NULL) break;
             size_t len = send_to(n, nb, class, ret, now_us);

@@ -46,6 +46,9 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us);
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
 /* The slot's last cell was verified. */
 void window_set_whole(struct window *w, struct slot *s, uint64_t now_us);
+static inline bool window_is_whole(const struct window *w, const struct slot *s) {
+    return w->whole[s->number % WINDOW_CHUNKS / 64] >> s->number % 64 & 1;
+}
 /* The first number from `from` on that is not whole; newest + 1 where all are. Numbers that have
  * left the window count as not whole. */
 uint32_t window_next_hole(const struct window *w, uint32_t from);
