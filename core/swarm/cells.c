@@ -226,7 +226,7 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
                                    .tag = cell->head_tag,
                                    .came_us = now_us};
     struct stream *s = channel_stream(c, cell->track);
-    if (c->is_source || (s == NULL && c->has_manifest)) {
+    if (c->is_source || (s == NULL && c->has_manifest) || cell->track >= nb->streams_len) {
         c->stats.refused_unsolicited++;
         return;
     }

@@ -31,9 +31,20 @@
 
 struct lag_samples {
     uint64_t second; /* of the local clock, the one that is being filled */
-    unsigned len, last_len;
-    uint32_t lag_us[LAG_SAMPLES_MAX];
-    uint32_t last_us[LAG_SAMPLES_MAX]; /* of the second before, sorted */
+    unsigned capacity, len, last_len;
+    uint32_t *lag_us;
+    uint32_t *last_us; /* of the second before, sorted */
+};
+
+/* Of the manifest what is needed all the time; the rest is decoded when it is asked for. */
+struct manifest_facts {
+    uint64_t broadcast;
+    uint64_t expires_s;
+    uint32_t version;
+    uint8_t flags;
+    uint8_t tracks_len;
+    struct public_key broadcast_key;
+    uint8_t delegation[SIGNATURE_BYTES];
 };
 
 struct channel {
@@ -46,15 +57,17 @@ struct channel {
     bool is_source;
 
     bool has_manifest;
-    struct manifest manifest;
-    uint8_t manifest_bytes[MANIFEST_SIZE_MAX];
+    struct manifest_facts manifest;
+    uint8_t *manifest_bytes;
     uint16_t manifest_len;
+    struct manifest *opened; /* NULL until it is asked for */
 
     size_t streams_len;
     struct stream *streams; /* by track; of the current broadcast */
 
-    size_t neighbours_len;
-    struct neighbour *neighbours[NEIGHBOURS_MAX];
+    size_t neighbours_len, neighbours_capacity;
+    struct neighbour **neighbours; /* the table grows up to NEIGHBOURS_MAX */
+    uint64_t *have_us;             /* beside it: when each may be told again what we hold */
     struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
     struct neighbour_set pending;               /* who has sent cells that wait for their head */
     struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
@@ -71,11 +84,11 @@ struct channel {
 
     uint64_t have_version;             /* of what we hold: grows with it */
     bool have_behind;                  /* somebody may not know the newest */
-    uint64_t have_us[NEIGHBOURS_MAX];  /* when each may be told again */
     bool asks_changed, grants_changed; /* some neighbour's: to be sent with the next tick */
     uint64_t gossip_us;                /* when some neighbour is to hear of others */
 
     uint64_t linked_us;  /* when a link to a neighbour was last up */
+    uint64_t trim_us;    /* when memory that is idle is next given back */
     uint64_t tick_us;    /* when channel_tick is due */
     uint64_t eager_us;   /* when another neighbour may be asked before there is a manifest */
     uint64_t balance_us; /* when the parents are next rebalanced */
@@ -101,6 +114,9 @@ bool channel_add_neighbour(struct channel *c, struct neighbour *nb);
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us);
 /* The peer sent what it must not: its link ends, and it stays away. */
 void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_us);
+const struct manifest *channel_manifest(struct channel *c); /* NULL: none, or no memory */
+/* A later broadcast than ours, or a later version of it. */
+bool channel_is_newer(const struct channel *c, const struct manifest *m);
 /* Takes a manifest that is newer than ours; `data` was opened into `m`. */
 void channel_take_manifest(struct channel *c, const struct manifest *m, const void *data,
                            size_t len, uint64_t now_us);
@@ -180,6 +196,7 @@ int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us);
 /* play.c and count.c */
 void play_step(struct channel *c, uint64_t now_us);
 void count_complete(struct channel *c, struct slot *slot, uint64_t now_us);
+void count_release(struct lag_samples *lag);
 void count_tick(struct channel *c, uint64_t now_us);
 
 /* announce.c */

@@ -81,7 +81,7 @@ struct node {
     size_t channels_len;
     struct channel *channels[NODE_CHANNELS_MAX];
     struct uplink uplink;
-    struct ban bans[BANS_MAX];
+    struct ban *bans; /* BANS_MAX, from the first ban on */
     struct hint hints[HINTS_MAX];
     size_t hints_len;
     uint64_t idle_us;   /* when links without a channel are next looked for */
@@ -90,11 +90,9 @@ struct node {
     bool is_leaving;
     bool has_doomed;                        /* links wait to be closed at the end of the step */
     uint64_t cell_bytes_in, cell_bytes_out; /* payload of cells, all of them */
-    struct manifest
-        opened_manifest; /* room for one that is being checked: 13 KB are too many for a stack */
 
-    struct queued_event events[EVENTS_MAX]; /* a ring */
-    size_t events_head, events_len;
+    struct queued_event *events; /* a ring that grows up to EVENTS_MAX */
+    size_t events_capacity, events_head, events_len;
 };
 
 /* Appends an event; a fragment that finds no room is dropped with its reference. */

@@ -1,5 +1,6 @@
 /* gossip.c - what neighbours tell each other about the channel itself: HELLO, MANIFEST, PEERS, BYE.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
@@ -108,7 +109,7 @@ static void announce_up(struct neighbour *nb) {
 }
 
 static bool knows_our_manifest(const struct neighbour *nb) {
-    const struct manifest *m = &nb->channel->manifest;
+    const struct manifest_facts *m = &nb->channel->manifest;
     return nb->broadcast > m->broadcast ||
            (nb->broadcast == m->broadcast && nb->manifest_version >= m->version);
 }
@@ -133,23 +134,10 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     channel_wake(nb->channel, now_us);
 }
 
-void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m, uint64_t now_us) {
+/* One that its channel has signed. */
+static void take_opened(struct neighbour *nb, const struct manifest_message *m,
+                        const struct manifest *opened, uint64_t now_us) {
     struct channel *c = nb->channel;
-    /* The same bytes again, as when several neighbours pass it on at once: no signature to check.
-     */
-    if (c->has_manifest && m->manifest.len == c->manifest_len &&
-        memcmp(m->manifest.data, c->manifest_bytes, c->manifest_len) == 0) {
-        nb->broadcast = c->manifest.broadcast;
-        nb->manifest_version = c->manifest.version;
-        return;
-    }
-    struct manifest *opened = &c->node->opened_manifest;
-    int err = manifest_open(m->manifest.data, m->manifest.len, &c->key, opened);
-    if (err) {
-        c->stats.refused_head++;
-        channel_ban(c, nb, err, now_us);
-        return;
-    }
     nb->broadcast = opened->broadcast;
     nb->manifest_version = opened->version;
     uint64_t utc_us = node_utc_us(c->node, now_us);
@@ -164,11 +152,33 @@ void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m
                                                       .broadcast = opened->broadcast});
         return;
     }
-    if (c->has_manifest && manifest_compare(opened, &c->manifest) <= 0) {
+    if (c->has_manifest && !channel_is_newer(c, opened)) {
         if (!knows_our_manifest(nb)) gossip_manifest(nb, now_us);
         return;
     }
     channel_take_manifest(c, opened, m->manifest.data, m->manifest.len, now_us);
+}
+
+void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    /* The same bytes again, as when several neighbours pass it on at once: no signature to check.
+     */
+    if (c->has_manifest && m->manifest.len == c->manifest_len &&
+        memcmp(m->manifest.data, c->manifest_bytes, c->manifest_len) == 0) {
+        nb->broadcast = c->manifest.broadcast;
+        nb->manifest_version = c->manifest.version;
+        return;
+    }
+    struct manifest *opened = malloc(sizeof *opened); /* 13 KB are too many for a stack */
+    if (opened == NULL) return;
+    int err = manifest_open(m->manifest.data, m->manifest.len, &c->key, opened);
+    if (err) {
+        c->stats.refused_head++;
+        channel_ban(c, nb, err, now_us);
+    } else {
+        take_opened(nb, m, opened, now_us);
+    }
+    free(opened);
 }
 
 void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now_us) {

@@ -112,12 +112,14 @@ struct neighbour {
     uint64_t manifest_sent_us;
     uint32_t manifest_sent; /* its version */
     struct budget requests, backlog;
-    struct neighbour_stream streams[TRACKS_MAX];
+    size_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
+    struct neighbour_stream *streams;
     struct send_queue queue;
-    struct pending_cell pending[PENDING_CELLS_MAX];
+    struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
     unsigned pending_len;
-    uint32_t unsolicited; /* cells that we had not asked for */
-    struct asked_cells asked[ASKED_CELLS_MAX];
+    uint32_t unsolicited;      /* cells that we had not asked for */
+    struct asked_cells *asked; /* grows up to ASKED_CELLS_MAX */
+    unsigned asked_capacity;
 };
 
 /* A linked peer: the link's owner data. */
@@ -138,7 +140,11 @@ struct peer {
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
+/* The manifest says how many tracks there are. False: no memory for more than there were. */
+MUST_CHECK bool neighbour_set_tracks(struct neighbour *nb, size_t tracks);
 void neighbour_free(struct neighbour *nb);
+/* Gives back memory of what is over. */
+void neighbour_trim(struct neighbour *nb, uint64_t now_us);
 /* Nothing has come from it for SILENT_US and two round trips, though whoever serves media says what
  * it holds at most 200 ms after a change. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);

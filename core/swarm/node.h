@@ -116,7 +116,8 @@ struct node_event {
 /* Takes the oldest event. False: none. To be drained after every call that takes `now_us`. */
 bool node_next_event(struct node *n, struct node_event *ret);
 
-/* The channel's manifest, or NULL before one was taken. Valid until the next call. */
+/* The channel's manifest, or NULL before one was taken (or without memory to decode it). Valid
+ * until the next call. */
 const struct manifest *node_manifest(const struct node *n, int channel);
 const struct public_key *node_channel_key(const struct node *n, int channel);
 
@@ -152,5 +153,12 @@ struct node_stats {
 
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret);
 void node_stats(const struct node *n, struct node_stats *ret);
+
+/* Bytes that it holds, without its links and without fragments in events. */
+struct node_memory {
+    size_t chunks; /* and what is known of each */
+    size_t rest;
+};
+struct node_memory node_memory(const struct node *n);
 
 #endif

@@ -160,7 +160,8 @@ void repair_tick(struct channel *c, uint64_t now_us) {
 
 void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us) {
     struct stream *s = channel_stream(nb->channel, m->track);
-    struct slot *slot = s == NULL ? NULL : window_find(&s->window, m->number);
+    if (s == NULL) return;
+    struct slot *slot = window_find(&s->window, m->number);
     struct neighbour_stream *ns = &nb->streams[m->track];
     if (ns->has_held && m->number <= ns->newest && ns->newest - m->number < 64)
         ns->complete &= ~(1ull << (ns->newest - m->number));

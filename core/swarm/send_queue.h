@@ -29,8 +29,9 @@ struct send_item {
 
 struct send_ring {
     struct send_item *items; /* NULL until used; capacity is a power of two */
-    uint32_t capacity;
-    uint32_t head, len;
+    uint16_t capacity;
+    uint16_t head, len;
+    bool was_used; /* since it was last trimmed */
 };
 
 struct send_queue {
@@ -42,6 +43,8 @@ void send_queue_release(struct send_queue *q);
 bool send_queue_push(struct send_queue *q, enum send_class class, const struct send_item *item);
 void send_queue_pop(struct send_queue *q, enum send_class class);
 void send_queue_clear(struct send_queue *q);
+/* Frees the rings that are empty, but for small ones of what flows all the time. */
+void send_queue_trim(struct send_queue *q);
 
 static inline size_t send_queue_len(const struct send_queue *q, enum send_class class) {
     return q->rings[class].len;

@@ -123,7 +123,7 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
 }
 
 static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_us) {
-    for (uint8_t t = 0; t < TRACKS_MAX; t++)
+    for (uint8_t t = 0; t < nb->streams_len; t++)
         if (nb->streams[t].child_changed) send_grant(c, nb, t, now_us);
 }
 
@@ -179,6 +179,7 @@ static void grant(struct channel *c, struct stream *s, struct neighbour *nb,
 
 void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us) {
     struct channel *c = nb->channel;
+    if (m->track >= nb->streams_len) return;
     struct neighbour_stream *ns = &nb->streams[m->track];
     if ((int16_t)(m->generation - ns->child_generation) <= 0) return; /* overtaken */
     struct stream *s = channel_stream(c, m->track);

@@ -143,7 +143,7 @@ void supply_flush(struct channel *c, uint64_t now_us) {
     if (!c->asks_changed) return;
     c->asks_changed = false;
     for (size_t i = 0; i < c->neighbours_len; i++)
-        for (uint8_t t = 0; t < TRACKS_MAX; t++) {
+        for (uint8_t t = 0; t < c->neighbours[i]->streams_len; t++) {
             struct neighbour *nb = c->neighbours[i];
             if (nb->streams[t].changed && nb->hello_sent) send_subscribe(c, nb, t, now_us);
             c->asks_changed = c->asks_changed || nb->streams[t].changed;

@@ -136,7 +136,7 @@ static void subscribe_eagerly(struct channel *c, uint64_t now_us) {
         if (is_better) best = nb;
     }
     if (best == NULL) return;
-    for (size_t t = 0; t < EAGER_TRACKS; t++) {
+    for (size_t t = 0; t < EAGER_TRACKS && t < best->streams_len; t++) {
         struct neighbour_stream *ns = &best->streams[t];
         ns->asked = (1u << SUBSTREAMS_MAX) - 1;
         ns->asked_heads = ns->starved = ns->changed = true;

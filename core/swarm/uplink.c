@@ -85,7 +85,7 @@ static bool is_gone(const struct neighbour *nb, uint64_t now_us) {
 }
 
 static bool is_child(const struct neighbour *nb) {
-    for (size_t t = 0; t < TRACKS_MAX; t++)
+    for (size_t t = 0; t < nb->streams_len; t++)
         if (nb->streams[t].child_granted) return true;
     return false;
 }

@@ -342,3 +342,25 @@ Test(node_stream, each_chunk_that_came_whole_is_told_once_to_an_owner_who_asked)
     cr_assert_geq(random_access, 2);
     while (node_next_event(source.actor->node, &e)) cr_assert_neq(e.type, NODE_EVENT_CHUNK);
 }
+
+/* 5 KB a frame: 10 s of it are in the window, and every neighbour has sent and taken. */
+Test(node_stream, a_node_is_small_beside_its_chunks_and_links) {
+    enum { NEIGHBOURS = 32, REST_MAX = 60 << 10 };
+    source.video_len = 5000;
+    origin_start(&source, &stage, 0, 7, false);
+    struct node_config config = {
+        .role = ROLE_VIEWER, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .neighbours_max = NEIGHBOURS};
+    struct actor *viewer = stage_node(&stage, 1, &source.broadcast, &config);
+    stage_introduce(viewer, source.actor);
+    for (unsigned i = 2; i <= NEIGHBOURS; i++) {
+        struct actor *other = stage_node(&stage, i, &source.broadcast, NULL);
+        stage_introduce(other, viewer);
+        stage_introduce(other, source.actor);
+    }
+    stage_run(&stage, 12 * US_PER_S);
+    cr_assert_eq(viewer->node->channels[0]->neighbours_len, NEIGHBOURS);
+    struct node_memory memory = node_memory(viewer->node);
+    cr_assert_gt(memory.chunks, 300 * 5000);
+    cr_assert_gt(memory.rest, NEIGHBOURS * sizeof(struct neighbour));
+    cr_assert_leq(memory.rest, REST_MAX, "%zu", memory.rest);
+}
