@@ -217,6 +217,13 @@ static void keep_pending(struct neighbour *nb, const struct pending_cell *cell,
     neighbour_set_add(&nb->channel->pending, nb->at);
 }
 
+/* The sender may believe in a subscription that a new broadcast has made void for us. */
+static void refuse_unsolicited(struct neighbour *nb, uint8_t track) {
+    nb->channel->stats.refused_unsolicited++;
+    if (++nb->unsolicited % UNSOLICITED_CELLS != 0) return;
+    nb->streams[track].changed = nb->channel->asks_changed = true;
+}
+
 void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now_us) {
     struct channel *c = nb->channel;
     struct pending_cell pending = {.len = cell->len,
@@ -241,12 +248,7 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
     uint32_t number = chunk_number_expand((uint16_t)cell->number, s->window.newest);
     uint8_t substream = stream_substream(s, number, cell->index);
     if (!neighbour_expects_cell(nb, cell->track, number, cell->index, substream, now_us)) {
-        c->stats.refused_unsolicited++;
-        /* It may believe in a subscription that a new broadcast has made void for us. */
-        if (++nb->unsolicited % UNSOLICITED_CELLS == 0) {
-            nb->streams[cell->track].changed = true;
-            c->asks_changed = true;
-        }
+        refuse_unsolicited(nb, cell->track);
         return;
     }
     if (number < window_oldest(&s->window) || number < s->start) {

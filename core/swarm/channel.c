@@ -69,7 +69,7 @@ void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t no
     if (known != NULL) known->is_linked = false;
     nb->peer->neighbours[c->index] = NULL;
     for (size_t i = 0; i < SLOTS_MAX; i++)
-        if (nb->peer->by_slot[i] == nb) nb->peer->by_slot[i] = NULL;
+        if (nb->peer->by_slot[i] == c->index + 1) nb->peer->by_slot[i] = 0;
     neighbour_free(nb);
     channel_wake(c, now_us);
 }

@@ -8,6 +8,7 @@
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
+#include "core/swarm/lag.h"
 #include "core/swarm/neighbour.h"
 #include "core/swarm/neighbour_set.h"
 #include "core/swarm/node.h"
@@ -19,7 +20,6 @@
 #define DIALS_MAX 4    /* at once, */
 #define DIALS_EAGER 12 /* and as many more while no link is up, one each */
 #define DIAL_EAGER_US (100 * US_PER_MS)
-#define LAG_SAMPLES_MAX 256
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
 #define HAVE_PERIOD_US (200 * US_PER_MS)
@@ -28,13 +28,6 @@
 #define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
 #define ON_AIR_US (10 * US_PER_S)
 #define CLOCK_ERROR_MAX_US (10ll * 60 * (int64_t)US_PER_S)
-
-struct lag_samples {
-    uint64_t second; /* of the local clock, the one that is being filled */
-    unsigned capacity, len, last_len;
-    uint32_t *lag_us;
-    uint32_t *last_us; /* of the second before, sorted */
-};
 
 /* Of the manifest what is needed all the time; the rest is decoded when it is asked for. */
 struct manifest_facts {
@@ -196,7 +189,6 @@ int cells_publish(struct channel *c, struct chunk *chunk, uint64_t now_us);
 /* play.c and count.c */
 void play_step(struct channel *c, uint64_t now_us);
 void count_complete(struct channel *c, struct slot *slot, uint64_t now_us);
-void count_release(struct lag_samples *lag);
 void count_tick(struct channel *c, uint64_t now_us);
 
 /* announce.c */

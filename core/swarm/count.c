@@ -38,7 +38,7 @@ static void turn_second(struct lag_samples *lag, uint64_t now_us) {
     lag->len = 0;
 }
 
-void count_release(struct lag_samples *lag) {
+void lag_release(struct lag_samples *lag) {
     free(lag->lag_us);
     free(lag->last_us);
 }

@@ -133,8 +133,13 @@ struct peer {
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
-    struct neighbour *by_slot[SLOTS_MAX];    /* by the peer's slot */
+    uint8_t by_slot[SLOTS_MAX];              /* by the peer's slot: 1 + our channel index */
 };
+
+/* The neighbour that the peer said HELLO for with this slot; NULL: it did not. */
+static inline struct neighbour *peer_at_slot(const struct peer *p, uint8_t slot) {
+    return p->by_slot[slot] == 0 ? NULL : p->neighbours[p->by_slot[slot] - 1];
+}
 
 /* One more cell that came by subscription was so late, against the earliest arrival. */
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);

@@ -44,7 +44,7 @@ static void free_channel(struct channel *c) {
     free(c->manifest_bytes);
     free(c->opened);
     sampler_release(&c->sampler);
-    count_release(&c->lag);
+    lag_release(&c->lag);
     secret_erase(&c->read_key, sizeof c->read_key);
     free(c);
 }

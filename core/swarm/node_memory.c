@@ -23,8 +23,8 @@ static size_t channel_bytes(const struct channel *c) {
 }
 
 static size_t window_bytes(const struct window *w) {
-    size_t bytes = w->bytes;
-    for (size_t i = 0; i < WINDOW_CHUNKS; i++)
+    size_t bytes = w->bytes + w->capacity * sizeof w->slots[0];
+    for (size_t i = 0; i < w->capacity; i++)
         if (w->slots[i] != NULL) bytes += sizeof *w->slots[i];
     return bytes;
 }

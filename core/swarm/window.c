@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CAPACITY_FIRST 16
+
 void window_init(struct window *w) { memset(w, 0, sizeof *w); }
 
 static void drop(struct window *w, struct slot **at) {
@@ -16,31 +18,52 @@ static void drop(struct window *w, struct slot **at) {
     *at = NULL;
 }
 
+static void drop_all(struct window *w) {
+    for (size_t i = 0; i < w->capacity; i++) drop(w, &w->slots[i]);
+}
+
 void window_clear(struct window *w) {
-    for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
-    w->has_newest = false;
-    w->newest = 0;
+    drop_all(w);
+    free(w->slots);
+    window_init(w);
 }
 
 uint32_t window_oldest(const struct window *w) {
     return w->newest >= WINDOW_CHUNKS ? w->newest - WINDOW_CHUNKS + 1 : 0;
 }
 
+static struct slot **at(const struct window *w, uint32_t number) {
+    return &w->slots[number & (w->capacity - 1)];
+}
+
 struct slot *window_find(const struct window *w, uint32_t number) {
     if (!w->has_newest || number > w->newest || number < window_oldest(w)) return NULL;
-    struct slot *s = w->slots[number % WINDOW_CHUNKS];
+    struct slot *s = *at(w, number);
     return s != NULL && s->number == number ? s : NULL;
+}
+
+/* Twice as wide: what shared a place has one of its own. */
+static bool grow(struct window *w) {
+    uint32_t capacity = w->capacity == 0 ? CAPACITY_FIRST : w->capacity * 2;
+    struct slot **old = w->slots, **slots = calloc(capacity, sizeof(struct slot *));
+    if (slots == NULL) return false;
+    for (size_t i = 0; i < w->capacity; i++)
+        if (old[i] != NULL) slots[old[i]->number & (capacity - 1)] = old[i];
+    free(old);
+    w->slots = slots;
+    w->capacity = capacity;
+    return true;
 }
 
 /* Makes `number` the newest: what the ring passes over is dropped. */
 static void advance(struct window *w, uint32_t number) {
-    if (!w->has_newest || number - w->newest >= WINDOW_CHUNKS) {
-        for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
-    } else {
-        for (uint32_t i = w->newest + 1; i <= number; i++) drop(w, &w->slots[i % WINDOW_CHUNKS]);
-    }
-    w->has_newest = true;
+    bool passes_all = !w->has_newest || number - w->newest >= WINDOW_CHUNKS;
+    uint32_t oldest = window_oldest(w);
     w->newest = number;
+    if (passes_all) drop_all(w);
+    for (; !passes_all && w->capacity > 0 && oldest < window_oldest(w); oldest++)
+        if (*at(w, oldest) != NULL && (*at(w, oldest))->number == oldest) drop(w, at(w, oldest));
+    w->has_newest = true;
 }
 
 struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
@@ -50,12 +73,13 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
         advance(w, number);
     else if (number < window_oldest(w))
         return NULL;
+    while (w->capacity == 0 || *at(w, number) != NULL)
+        if (!grow(w)) return NULL;
     s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     s->number = number;
     s->seen_us = now_us;
-    drop(w, &w->slots[number % WINDOW_CHUNKS]);
-    w->slots[number % WINDOW_CHUNKS] = s;
+    *at(w, number) = s;
     return s;
 }
 
@@ -66,10 +90,10 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
     if (chunk->head.capture_us < WINDOW_US) return;
     uint64_t keep_from_us = chunk->head.capture_us - WINDOW_US;
     for (uint32_t i = window_oldest(w); i < chunk->head.number; i++) {
-        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
-        if (*at == NULL || (*at)->chunk == NULL) continue;
-        if ((*at)->chunk->head.capture_us >= keep_from_us) break;
-        drop(w, at);
+        const struct slot *old = window_find(w, i);
+        if (old == NULL || old->chunk == NULL) continue;
+        if (old->chunk->head.capture_us >= keep_from_us) break;
+        drop(w, at(w, i));
     }
 }
 
@@ -107,9 +131,9 @@ uint64_t window_recent(const struct window *w) {
 bool window_drop_oldest(struct window *w) {
     if (!w->has_newest) return false;
     for (uint32_t i = window_oldest(w); i < w->newest; i++) {
-        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
-        if (*at == NULL || (*at)->chunk == NULL) continue;
-        drop(w, at);
+        const struct slot *old = window_find(w, i);
+        if (old == NULL || old->chunk == NULL) continue;
+        drop(w, at(w, i));
         return true;
     }
     return false;
@@ -124,7 +148,7 @@ struct slot *window_newest_random_access(const struct window *w) {
     if (!w->has_newest) return NULL;
     uint32_t oldest = window_oldest(w);
     for (uint32_t i = w->newest + 1; i-- > oldest;) {
-        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        struct slot *s = window_find(w, i);
         if (is_random_access(s)) return s;
     }
     return NULL;
@@ -133,7 +157,7 @@ struct slot *window_newest_random_access(const struct window *w) {
 struct slot *window_next_random_access(const struct window *w, uint32_t from) {
     if (!w->has_newest) return NULL;
     for (uint32_t i = from > window_oldest(w) ? from : window_oldest(w); i <= w->newest; i++) {
-        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        struct slot *s = window_find(w, i);
         if (is_random_access(s)) return s;
     }
     return NULL;

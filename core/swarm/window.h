@@ -32,7 +32,8 @@ struct window {
     uint32_t newest;
     size_t bytes;                       /* of the chunks held */
     uint64_t whole[WINDOW_CHUNKS / 64]; /* bit number % WINDOW_CHUNKS: the chunk is complete */
-    struct slot *slots[WINDOW_CHUNKS];
+    uint32_t capacity;                  /* of `slots`: a power of two, as far as the chunks reach */
+    struct slot **slots;                /* number % capacity */
 };
 
 void window_init(struct window *w);

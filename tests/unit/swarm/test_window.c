@@ -38,7 +38,7 @@ static struct slot *put(uint32_t number) { return put_at(number, US_PER_S, false
 
 static size_t held(void) {
     size_t n = 0;
-    for (size_t i = 0; i < WINDOW_CHUNKS; i++) n += w.slots[i] != NULL;
+    for (size_t i = 0; i < w.capacity; i++) n += w.slots[i] != NULL;
     return n;
 }
 
