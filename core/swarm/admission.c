@@ -101,7 +101,7 @@ void admission_mark_excess(struct channel *c, struct stream *s) {
         }
         if (excess == ns->child_excess) continue;
         ns->child_excess = excess;
-        ns->child_changed = true;
+        ns->child_changed = c->grants_changed = true;
     }
 }
 
@@ -113,7 +113,8 @@ void admission_shed(struct channel *c) {
             struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
             if (c->streams[t].kind != TRACK_VIDEO || ns->child_granted == 0) continue;
             ns->child_granted &= ns->child_granted - 1;
-            ns->child_changed = true;
+            serve_index(&c->streams[t], c->neighbours[i]);
+            ns->child_changed = c->grants_changed = true;
             return;
         }
     }

@@ -46,9 +46,19 @@ static void note_offset(struct channel *c, const struct head *h, uint64_t now_us
     if (offset_us < c->offset_us) c->offset_us = offset_us;
 }
 
+static void tell_chunk(struct channel *c, const struct head *h) {
+    node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_CHUNK,
+                                              .channel = c->index,
+                                              .track = h->track,
+                                              .random_access = h->flags & HEAD_RANDOM_ACCESS,
+                                              .number = h->number,
+                                              .capture_us = h->capture_us});
+}
+
 /* The chunk's last cell is here. */
 static void complete(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    slot->complete_us = now_us;
+    window_set_whole(&s->window, slot, now_us);
+    stream_close_hole(s);
     const struct head *h = slot->chunk->head;
     if (h->flags & HEAD_RANDOM_ACCESS && !s->has_verified_start) {
         s->has_verified_start = true;
@@ -58,6 +68,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
         if (is_main && c->stats.first_chunk_us == 0) c->stats.first_chunk_us = now_us;
     }
     count_complete(c, slot, now_us);
+    if (c->node->tells_chunks && !c->is_source) tell_chunk(c, h);
     have_changed(c);
     play_step(c, now_us);
 }
@@ -103,7 +114,8 @@ static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
 /* Cells that waited for this head, from every neighbour. */
 static void resolve_pending(struct channel *c, struct stream *s, struct slot *slot,
                             uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    for (size_t i = neighbour_set_next(&c->pending, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(&c->pending, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
         for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++) {
             struct pending_cell *cell = &nb->pending[k];
@@ -202,6 +214,14 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
 static void keep_pending(struct neighbour *nb, const struct pending_cell *cell,
                          const uint8_t *payload) {
     if (!neighbour_keep_pending(nb, cell, payload)) nb->channel->stats.cells_dropped++;
+    neighbour_set_add(&nb->channel->pending, nb->at);
+}
+
+/* The sender may believe in a subscription that a new broadcast has made void for us. */
+static void refuse_unsolicited(struct neighbour *nb, uint8_t track) {
+    nb->channel->stats.refused_unsolicited++;
+    if (++nb->unsolicited % UNSOLICITED_CELLS != 0) return;
+    nb->streams[track].changed = nb->channel->asks_changed = true;
 }
 
 void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now_us) {
@@ -213,7 +233,7 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
                                    .tag = cell->head_tag,
                                    .came_us = now_us};
     struct stream *s = channel_stream(c, cell->track);
-    if (c->is_source || (s == NULL && c->has_manifest)) {
+    if (c->is_source || (s == NULL && c->has_manifest) || cell->track >= nb->streams_len) {
         c->stats.refused_unsolicited++;
         return;
     }
@@ -228,9 +248,7 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
     uint32_t number = chunk_number_expand((uint16_t)cell->number, s->window.newest);
     uint8_t substream = stream_substream(s, number, cell->index);
     if (!neighbour_expects_cell(nb, cell->track, number, cell->index, substream, now_us)) {
-        c->stats.refused_unsolicited++;
-        /* It may believe in a subscription that a new broadcast has made void for us. */
-        if (++nb->unsolicited % UNSOLICITED_CELLS == 0) nb->streams[cell->track].changed = true;
+        refuse_unsolicited(nb, cell->track);
         return;
     }
     if (number < window_oldest(&s->window) || number < s->start) {
@@ -285,10 +303,12 @@ static void tick_pending(struct channel *c, struct neighbour *nb, struct pending
 }
 
 void cells_tick(struct channel *c, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    for (size_t i = neighbour_set_next(&c->pending, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(&c->pending, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
         for (size_t k = 0; k < PENDING_CELLS_MAX && nb->pending_len > 0; k++)
             if (nb->pending[k].payload != NULL) tick_pending(c, nb, &nb->pending[k], now_us);
+        if (nb->pending_len == 0) neighbour_set_remove(&c->pending, i);
     }
 }
 

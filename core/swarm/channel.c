@@ -7,6 +7,9 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
+#define NEIGHBOURS_STEP 16
+#define TRIM_PERIOD_US (1 * US_PER_S)
+
 uint64_t channel_lateness_us(const struct channel *c, uint64_t capture_us, uint64_t now_us) {
     if (!c->has_offset) return 0;
     int64_t lateness = (int64_t)(now_us - capture_us) - c->offset_us;
@@ -19,26 +22,54 @@ struct stream *channel_stream(struct channel *c, uint8_t track) {
 
 void channel_wake(struct channel *c, uint64_t now_us) { c->tick_us = now_us; }
 
+static bool has_place(struct channel *c) {
+    if (c->neighbours_len < c->neighbours_capacity) return true;
+    size_t capacity = c->neighbours_capacity + NEIGHBOURS_STEP;
+    if (capacity > NEIGHBOURS_MAX) return false;
+    struct neighbour **neighbours = realloc(c->neighbours, capacity * sizeof(struct neighbour *));
+    if (neighbours == NULL) return false;
+    c->neighbours = neighbours;
+    uint64_t *have_us = realloc(c->have_us, capacity * sizeof *have_us);
+    if (have_us == NULL) return false;
+    c->have_us = have_us;
+    c->neighbours_capacity = capacity;
+    return true;
+}
+
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
-    if (!node_has_room(c)) return false;
+    if (!node_has_room(c) || !has_place(c)) return false;
+    nb->at = (uint8_t)c->neighbours_len;
+    c->have_us[nb->at] = 0;
     c->neighbours[c->neighbours_len++] = nb;
     return true;
 }
 
+/* Order is kept: the source lets those stay that have been there longest. */
+static void take_place(struct channel *c, const struct neighbour *nb) {
+    size_t at = nb->at;
+    assert(c->neighbours[at] == nb);
+    c->neighbours_len--;
+    for (size_t i = at; i < c->neighbours_len; i++) {
+        c->neighbours[i] = c->neighbours[i + 1];
+        c->neighbours[i]->at = (uint8_t)i;
+    }
+    for (enum send_class class = 0; class < SEND_CLASSES; class ++)
+        neighbour_set_close(&c->waiting[class], at);
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (size_t i = 0; i < SUPPLIES; i++) neighbour_set_close(&c->streams[t].children[i], at);
+    neighbour_set_close(&c->paced, at);
+    neighbour_set_close(&c->pending, at);
+    memmove(&c->have_us[at], &c->have_us[at + 1], (c->neighbours_len - at) * sizeof c->have_us[0]);
+}
+
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us) {
     for (size_t t = 0; t < c->streams_len; t++) stream_forget_neighbour(&c->streams[t], nb);
-    size_t at = 0;
-    while (at < c->neighbours_len && c->neighbours[at] != nb) at++;
-    assert(at < c->neighbours_len);
-    /* Order is kept: the source lets those stay that have been there longest. */
-    c->neighbours_len--;
-    memmove(&c->neighbours[at], &c->neighbours[at + 1],
-            (c->neighbours_len - at) * sizeof c->neighbours[0]);
+    take_place(c, nb);
     struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
     if (known != NULL) known->is_linked = false;
     nb->peer->neighbours[c->index] = NULL;
     for (size_t i = 0; i < SLOTS_MAX; i++)
-        if (nb->peer->by_slot[i] == nb) nb->peer->by_slot[i] = NULL;
+        if (nb->peer->by_slot[i] == c->index + 1) nb->peer->by_slot[i] = 0;
     neighbour_free(nb);
     channel_wake(c, now_us);
 }
@@ -57,17 +88,57 @@ void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_
 }
 
 /* A new broadcast: nothing of the old one is of use. */
-static bool restart_streams(struct channel *c) {
-    struct stream *streams = calloc(c->manifest.tracks_len, sizeof *streams);
+static bool restart_streams(struct channel *c, const struct manifest *m) {
+    struct stream *streams = calloc(m->tracks_len, sizeof *streams);
     if (streams == NULL) return false;
     for (size_t t = 0; t < c->streams_len; t++) stream_release(&c->streams[t]);
     free(c->streams);
     c->streams = streams;
-    c->streams_len = c->manifest.tracks_len;
-    for (size_t t = 0; t < c->streams_len; t++)
-        stream_init(&streams[t], (uint8_t)t, &c->manifest.tracks[t]);
+    c->streams_len = m->tracks_len;
+    for (size_t t = 0; t < c->streams_len; t++) stream_init(&streams[t], (uint8_t)t, &m->tracks[t]);
     c->has_offset = c->ended = c->end_said = false;
     c->announce_epoch = c->entry_us = 0;
+    return true;
+}
+
+const struct manifest *channel_manifest(struct channel *c) {
+    if (!c->has_manifest || c->opened != NULL) return c->opened;
+    c->opened = malloc(sizeof *c->opened);
+    if (c->opened == NULL) return NULL;
+    if (manifest_open(c->manifest_bytes, c->manifest_len, &c->key, c->opened) == 0)
+        return c->opened;
+    free(c->opened);
+    c->opened = NULL;
+    return NULL;
+}
+
+bool channel_is_newer(const struct channel *c, const struct manifest *m) {
+    if (m->broadcast != c->manifest.broadcast) return m->broadcast > c->manifest.broadcast;
+    return m->version > c->manifest.version;
+}
+
+static bool keep_manifest(struct channel *c, const struct manifest *m, const void *data,
+                          size_t len) {
+    free(c->opened);
+    c->opened = NULL;
+    uint8_t *bytes = realloc(c->manifest_bytes, len);
+    if (bytes == NULL) return false;
+    memcpy(bytes, data, len);
+    c->manifest_bytes = bytes;
+    c->manifest_len = (uint16_t)len;
+    c->manifest = (struct manifest_facts){.broadcast = m->broadcast,
+                                          .expires_s = m->expires_s,
+                                          .version = m->version,
+                                          .flags = m->flags,
+                                          .tracks_len = m->tracks_len,
+                                          .broadcast_key = m->broadcast_key};
+    memcpy(c->manifest.delegation, m->delegation, sizeof c->manifest.delegation);
+    return true;
+}
+
+static bool set_tracks(struct channel *c, size_t tracks) {
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        if (!neighbour_set_tracks(c->neighbours[i], tracks)) return false;
     return true;
 }
 
@@ -75,14 +146,15 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
                            size_t len, uint64_t now_us) {
     bool had_manifest = c->has_manifest;
     bool is_new = !had_manifest || m->broadcast != c->manifest.broadcast;
-    c->manifest = *m;
-    memcpy(c->manifest_bytes, data, len);
-    c->manifest_len = (uint16_t)len;
-    c->has_manifest = true;
+    c->has_manifest = keep_manifest(c, m, data, len);
+    if (!c->has_manifest) return; /* taken again when a neighbour sends it again */
     c->stats.broadcast = m->broadcast;
     if (is_new && had_manifest)
-        for (size_t i = 0; i < c->neighbours_len; i++) neighbour_reset_streams(c->neighbours[i]);
-    if (is_new && !restart_streams(c)) {
+        for (size_t i = 0; i < c->neighbours_len; i++) {
+            neighbour_reset_streams(c->neighbours[i]);
+            uplink_forget(c->neighbours[i]);
+        }
+    if (is_new && !(set_tracks(c, m->tracks_len) && restart_streams(c, m))) {
         c->has_manifest = false; /* no memory: taken again when a neighbour sends it again */
         return;
     }
@@ -101,7 +173,7 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
 /* Most of what is known of a channel may have left: as long as nobody has answered, one more is
  * dialled every DIAL_EAGER_US. */
 static unsigned dials_most(struct channel *c, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++)
+    for (size_t i = 0; i < c->neighbours_len && c->linked_us < now_us; i++)
         if (link_state(c->neighbours[i]->peer->link) == LINK_UP) c->linked_us = now_us;
     uint64_t more = (now_us - c->linked_us) / DIAL_EAGER_US;
     return DIALS_MAX + (unsigned)u64_min(more, DIALS_EAGER);
@@ -109,6 +181,7 @@ static unsigned dials_most(struct channel *c, uint64_t now_us) {
 
 static void dial(struct channel *c, uint64_t now_us) {
     unsigned dialling = 0, most = dials_most(c, now_us);
+    if (c->neighbours_len >= NEIGHBOURS_TARGET || c->sampler.len == 0) return;
     for (size_t i = 0; i < c->neighbours_len; i++)
         dialling += link_state(c->neighbours[i]->peer->link) == LINK_DIALLING;
     while (dialling < most && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {
@@ -121,6 +194,12 @@ static void dial(struct channel *c, uint64_t now_us) {
 
 static bool is_active(const struct channel *c, uint64_t now_us) {
     return c->has_offset && now_us - c->head_us < 2 * US_PER_S;
+}
+
+static void trim(struct channel *c, uint64_t now_us) {
+    if (now_us < c->trim_us) return;
+    c->trim_us = now_us + TRIM_PERIOD_US;
+    for (size_t i = 0; i < c->neighbours_len; i++) neighbour_trim(c->neighbours[i], now_us);
 }
 
 void channel_tick(struct channel *c, uint64_t now_us) {
@@ -138,4 +217,5 @@ void channel_tick(struct channel *c, uint64_t now_us) {
     have_tick(c, now_us);
     gossip_tick(c, now_us);
     announce_tick(c, now_us);
+    trim(c, now_us);
 }

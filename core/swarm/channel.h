@@ -8,19 +8,18 @@
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
+#include "core/swarm/lag.h"
 #include "core/swarm/neighbour.h"
+#include "core/swarm/neighbour_set.h"
 #include "core/swarm/node.h"
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
 
-#define NEIGHBOURS_MAX 144  /* 128 that are proven, and NEIGHBOURS_SPARE */
-#define NEIGHBOURS_SPARE 16 /* dialling, or not yet proven: those have places of their own */
 /* An oracle mesh of 1,000 peers had a p99.9 of 3.9 s with 8 neighbours and of 0.53 s with 16. */
 #define NEIGHBOURS_TARGET 16
 #define DIALS_MAX 4    /* at once, */
 #define DIALS_EAGER 12 /* and as many more while no link is up, one each */
 #define DIAL_EAGER_US (100 * US_PER_MS)
-#define LAG_SAMPLES_MAX 256
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
 #define HAVE_PERIOD_US (200 * US_PER_MS)
@@ -30,11 +29,15 @@
 #define ON_AIR_US (10 * US_PER_S)
 #define CLOCK_ERROR_MAX_US (10ll * 60 * (int64_t)US_PER_S)
 
-struct lag_samples {
-    uint64_t second; /* of the local clock, the one that is being filled */
-    unsigned len, last_len;
-    uint32_t lag_us[LAG_SAMPLES_MAX];
-    uint32_t last_us[LAG_SAMPLES_MAX]; /* of the second before, sorted */
+/* Of the manifest what is needed all the time; the rest is decoded when it is asked for. */
+struct manifest_facts {
+    uint64_t broadcast;
+    uint64_t expires_s;
+    uint32_t version;
+    uint8_t flags;
+    uint8_t tracks_len;
+    struct public_key broadcast_key;
+    uint8_t delegation[SIGNATURE_BYTES];
 };
 
 struct channel {
@@ -47,15 +50,20 @@ struct channel {
     bool is_source;
 
     bool has_manifest;
-    struct manifest manifest;
-    uint8_t manifest_bytes[MANIFEST_SIZE_MAX];
+    struct manifest_facts manifest;
+    uint8_t *manifest_bytes;
     uint16_t manifest_len;
+    struct manifest *opened; /* NULL until it is asked for */
 
     size_t streams_len;
     struct stream *streams; /* by track; of the current broadcast */
 
-    size_t neighbours_len;
-    struct neighbour *neighbours[NEIGHBOURS_MAX];
+    size_t neighbours_len, neighbours_capacity;
+    struct neighbour **neighbours; /* the table grows up to NEIGHBOURS_MAX */
+    uint64_t *have_us;             /* beside it: when each may be told again what we hold */
+    struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
+    struct neighbour_set pending;               /* who has sent cells that wait for their head */
+    struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
     struct sampler sampler;
 
     /* The least of (local arrival - capture) of any head: time relative to the source. */
@@ -67,7 +75,13 @@ struct channel {
     bool clock_said;
     bool ended, end_said;
 
+    uint64_t have_version;             /* of what we hold: grows with it */
+    bool have_behind;                  /* somebody may not know the newest */
+    bool asks_changed, grants_changed; /* some neighbour's: to be sent with the next tick */
+    uint64_t gossip_us;                /* when some neighbour is to hear of others */
+
     uint64_t linked_us;  /* when a link to a neighbour was last up */
+    uint64_t trim_us;    /* when memory that is idle is next given back */
     uint64_t tick_us;    /* when channel_tick is due */
     uint64_t eager_us;   /* when another neighbour may be asked before there is a manifest */
     uint64_t balance_us; /* when the parents are next rebalanced */
@@ -93,6 +107,9 @@ bool channel_add_neighbour(struct channel *c, struct neighbour *nb);
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us);
 /* The peer sent what it must not: its link ends, and it stays away. */
 void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_us);
+const struct manifest *channel_manifest(struct channel *c); /* NULL: none, or no memory */
+/* A later broadcast than ours, or a later version of it. */
+bool channel_is_newer(const struct channel *c, const struct manifest *m);
 /* Takes a manifest that is newer than ours; `data` was opened into `m`. */
 void channel_take_manifest(struct channel *c, const struct manifest *m, const void *data,
                            size_t len, uint64_t now_us);
@@ -133,6 +150,8 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
 void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
                 uint64_t now_us);
 void serve_tick(struct channel *c, uint64_t now_us);
+/* What is granted to the child has changed: from now on it gets that. */
+void serve_index(struct stream *s, const struct neighbour *child);
 /* Our own ancestors have changed: the children are told. */
 void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
 
@@ -154,7 +173,10 @@ void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_
                     struct neighbour *from, uint64_t now_us);
 
 /* have.c */
+/* We hold more than before. */
 void have_changed(struct channel *c);
+/* The neighbour knows nothing yet of what we hold: it is told with the next tick. */
+void have_greet(struct neighbour *nb);
 void have_tick(struct channel *c, uint64_t now_us);
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
 

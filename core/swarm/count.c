@@ -9,6 +9,7 @@
 #include "core/swarm/engine.h"
 
 #define MISSED_US US_PER_S
+#define LAG_SAMPLES_FIRST 32
 #define LAG_BELIEVED_US (5ll * (int64_t)US_PER_S)
 
 /* Lag of something captured then, if it is here now. */
@@ -29,17 +30,37 @@ static void turn_second(struct lag_samples *lag, uint64_t now_us) {
     uint64_t second = now_us / US_PER_S;
     if (second == lag->second) return;
     lag->last_len = second == lag->second + 1 ? lag->len : 0;
-    memcpy(lag->last_us, lag->lag_us, lag->last_len * sizeof lag->last_us[0]);
-    qsort(lag->last_us, lag->last_len, sizeof lag->last_us[0], compare_lags);
+    uint32_t *filled = lag->lag_us;
+    lag->lag_us = lag->last_us;
+    lag->last_us = filled;
+    if (lag->last_len > 0) qsort(filled, lag->last_len, sizeof filled[0], compare_lags);
     lag->second = second;
     lag->len = 0;
+}
+
+void lag_release(struct lag_samples *lag) {
+    free(lag->lag_us);
+    free(lag->last_us);
+}
+
+/* Both halves at once: they change places. */
+static bool has_room(struct lag_samples *lag) {
+    if (lag->len < lag->capacity) return true;
+    unsigned capacity = lag->capacity == 0 ? LAG_SAMPLES_FIRST : lag->capacity * 2;
+    if (capacity > LAG_SAMPLES_MAX) return false;
+    uint32_t *lag_us = realloc(lag->lag_us, capacity * sizeof *lag_us);
+    if (lag_us != NULL) lag->lag_us = lag_us;
+    uint32_t *last_us = realloc(lag->last_us, capacity * sizeof *last_us);
+    if (last_us != NULL) lag->last_us = last_us;
+    if (lag_us == NULL || last_us == NULL) return false;
+    lag->capacity = capacity;
+    return true;
 }
 
 void count_complete(struct channel *c, struct slot *slot, uint64_t now_us) {
     turn_second(&c->lag, now_us);
     uint64_t lag = lag_us(c, slot->chunk->head->capture_us, now_us);
-    if (c->lag.len < LAG_SAMPLES_MAX)
-        c->lag.lag_us[c->lag.len++] = (uint32_t)u64_min(lag, UINT32_MAX);
+    if (has_room(&c->lag)) c->lag.lag_us[c->lag.len++] = (uint32_t)u64_min(lag, UINT32_MAX);
 }
 
 static uint64_t allowed_us(const struct channel *c, const struct stream *s, uint64_t capture_us) {
@@ -60,7 +81,7 @@ static uint64_t capture_near(const struct stream *s, uint32_t number) {
 static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
     const struct slot *slot = window_find(&s->window, s->count_next);
     bool has_head = slot != NULL && slot->chunk != NULL;
-    if (has_head && chunk_is_complete(slot->chunk)) {
+    if (has_head && window_is_whole(&s->window, slot)) {
         uint64_t capture_us = slot->chunk->head->capture_us;
         bool is_ok = lag_us(c, capture_us, slot->complete_us) <= allowed_us(c, s, capture_us);
         if (is_ok)

@@ -25,6 +25,10 @@ struct queued_event {
     uint8_t channel;
     uint8_t role;
     bool new_broadcast;
+    uint8_t track;
+    bool random_access;
+    uint32_t number;
+    uint64_t capture_us;
     int err;
     uint64_t epoch;
     uint64_t broadcast;
@@ -46,14 +50,15 @@ struct hint {
 /* The node's uplink: one token bucket over every datagram, and the turn of each neighbour. */
 struct uplink {
     uint64_t rate_bps; /* NODE_UPLOAD_UNLIMITED: none set */
-    double tokens;     /* bytes; below 0 after control that could not wait */
+    int64_t tokens;    /* bits times US_PER_S; below 0 after control that could not wait */
     uint64_t tokens_us;
-    unsigned turn;         /* neighbour to serve next */
-    unsigned burst;        /* datagrams to it in this turn */
-    uint64_t second_us;    /* start of the current second */
-    uint64_t sent_bytes;   /* in it */
-    uint64_t sent_bps;     /* of the second before */
-    uint64_t queued_bytes; /* fresh cells queued in it */
+    uint64_t paced_until_us; /* when the first of the channels' `paced` may send */
+    unsigned turn;           /* neighbour to serve next */
+    unsigned burst;          /* datagrams to it in this turn */
+    uint64_t second_us;      /* start of the current second */
+    uint64_t sent_bytes;     /* in it */
+    uint64_t sent_bps;       /* of the second before */
+    uint64_t queued_bytes;   /* fresh cells queued in it */
     uint64_t queued_bps;
     uint64_t short_us;      /* since when fresh cells wait too long; 0: they don't */
     uint64_t short_seen_us; /* when last they did */
@@ -67,6 +72,7 @@ struct node {
     unsigned neighbours_max;
     size_t memory_max;
     struct chunk_pool *chunks;
+    bool tells_chunks;
     struct rng rng;
     uint64_t now_us;
     bool has_utc;
@@ -76,19 +82,18 @@ struct node {
     size_t channels_len;
     struct channel *channels[NODE_CHANNELS_MAX];
     struct uplink uplink;
-    struct ban bans[BANS_MAX];
+    struct ban *bans; /* BANS_MAX, from the first ban on */
     struct hint hints[HINTS_MAX];
     size_t hints_len;
+    uint64_t idle_us;   /* when links without a channel are next looked for */
     struct peer *peers; /* all of them, also those that share no channel (yet, or any more) */
     uint64_t control_in, control_out, media_out;
     bool is_leaving;
     bool has_doomed;                        /* links wait to be closed at the end of the step */
     uint64_t cell_bytes_in, cell_bytes_out; /* payload of cells, all of them */
-    struct manifest
-        opened_manifest; /* room for one that is being checked: 13 KB are too many for a stack */
 
-    struct queued_event events[EVENTS_MAX]; /* a ring */
-    size_t events_head, events_len;
+    struct queued_event *events; /* a ring that grows up to EVENTS_MAX */
+    size_t events_capacity, events_head, events_len;
 };
 
 /* Appends an event; a fragment that finds no room is dropped with its reference. */
@@ -120,6 +125,13 @@ uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us);
+/* Something of the class is in its queue. */
+void uplink_wants(struct neighbour *nb, enum send_class class);
+/* Its queue was emptied. */
+void uplink_forget(struct neighbour *nb);
+/* Datagrams came, or timers ran out: paths that were full may not be. */
+void uplink_paths_changed(struct node *n);
+/* Fresh bytes for a child were queued: what demand is reckoned by. */
 void uplink_queued(struct node *n, size_t bytes);
 void uplink_tick(struct node *n, uint64_t now_us);
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);

@@ -1,5 +1,6 @@
 /* gossip.c - what neighbours tell each other about the channel itself: HELLO, MANIFEST, PEERS, BYE.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
@@ -108,7 +109,7 @@ static void announce_up(struct neighbour *nb) {
 }
 
 static bool knows_our_manifest(const struct neighbour *nb) {
-    const struct manifest *m = &nb->channel->manifest;
+    const struct manifest_facts *m = &nb->channel->manifest;
     return nb->broadcast > m->broadcast ||
            (nb->broadcast == m->broadcast && nb->manifest_version >= m->version);
 }
@@ -127,28 +128,16 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     if (nb->channel->has_manifest && !knows_our_manifest(nb)) gossip_manifest(nb, now_us);
     if (!is_first) return;
     gossip_peers(nb, now_us);
-    nb->have_changed = true;
+    have_greet(nb);
+    nb->channel->gossip_us = 0;
     announce_up(nb);
     channel_wake(nb->channel, now_us);
 }
 
-void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m, uint64_t now_us) {
+/* One that its channel has signed. */
+static void take_opened(struct neighbour *nb, const struct manifest_message *m,
+                        const struct manifest *opened, uint64_t now_us) {
     struct channel *c = nb->channel;
-    /* The same bytes again, as when several neighbours pass it on at once: no signature to check.
-     */
-    if (c->has_manifest && m->manifest.len == c->manifest_len &&
-        memcmp(m->manifest.data, c->manifest_bytes, c->manifest_len) == 0) {
-        nb->broadcast = c->manifest.broadcast;
-        nb->manifest_version = c->manifest.version;
-        return;
-    }
-    struct manifest *opened = &c->node->opened_manifest;
-    int err = manifest_open(m->manifest.data, m->manifest.len, &c->key, opened);
-    if (err) {
-        c->stats.refused_head++;
-        channel_ban(c, nb, err, now_us);
-        return;
-    }
     nb->broadcast = opened->broadcast;
     nb->manifest_version = opened->version;
     uint64_t utc_us = node_utc_us(c->node, now_us);
@@ -163,11 +152,33 @@ void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m
                                                       .broadcast = opened->broadcast});
         return;
     }
-    if (c->has_manifest && manifest_compare(opened, &c->manifest) <= 0) {
+    if (c->has_manifest && !channel_is_newer(c, opened)) {
         if (!knows_our_manifest(nb)) gossip_manifest(nb, now_us);
         return;
     }
     channel_take_manifest(c, opened, m->manifest.data, m->manifest.len, now_us);
+}
+
+void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    /* The same bytes again, as when several neighbours pass it on at once: no signature to check.
+     */
+    if (c->has_manifest && m->manifest.len == c->manifest_len &&
+        memcmp(m->manifest.data, c->manifest_bytes, c->manifest_len) == 0) {
+        nb->broadcast = c->manifest.broadcast;
+        nb->manifest_version = c->manifest.version;
+        return;
+    }
+    struct manifest *opened = malloc(sizeof *opened); /* 13 KB are too many for a stack */
+    if (opened == NULL) return;
+    int err = manifest_open(m->manifest.data, m->manifest.len, &c->key, opened);
+    if (err) {
+        c->stats.refused_head++;
+        channel_ban(c, nb, err, now_us);
+    } else {
+        take_opened(nb, m, opened, now_us);
+    }
+    free(opened);
 }
 
 void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now_us) {
@@ -183,9 +194,14 @@ void gossip_take_peers(struct neighbour *nb, const struct peers *m, uint64_t now
 }
 
 void gossip_tick(struct channel *c, uint64_t now_us) {
+    if (now_us < c->gossip_us) return;
+    c->gossip_us = now_us + PEERS_PERIOD_US;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
-        if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
-        if (now_us - nb->peers_sent_us >= PEERS_PERIOD_US) gossip_peers(nb, now_us);
+        if (!nb->has_hello) continue;
+        bool is_up = link_state(nb->peer->link) == LINK_UP;
+        if (is_up && now_us - nb->peers_sent_us >= PEERS_PERIOD_US) gossip_peers(nb, now_us);
+        uint64_t due_us = is_up ? nb->peers_sent_us + PEERS_PERIOD_US : now_us + TICK_IDLE_US;
+        c->gossip_us = u64_min(c->gossip_us, due_us);
     }
 }

@@ -6,35 +6,44 @@
 
 static bool describe(const struct stream *s, struct held *ret) {
     if (!s->window.has_newest) return false;
-    *ret = (struct held){.track = s->track, .newest = s->window.newest};
-    for (uint32_t i = 0; i < 64 && i <= ret->newest; i++) {
-        const struct slot *slot = window_find(&s->window, ret->newest - i);
-        if (slot != NULL && slot->chunk != NULL && chunk_is_complete(slot->chunk))
-            ret->complete |= 1ull << i;
-    }
+    *ret = (struct held){
+        .track = s->track, .newest = s->window.newest, .complete = window_recent(&s->window)};
     return true;
 }
 
 void have_changed(struct channel *c) {
-    for (size_t i = 0; i < c->neighbours_len; i++) c->neighbours[i]->have_changed = true;
+    c->have_version++;
+    c->have_behind = true;
+}
+
+void have_greet(struct neighbour *nb) {
+    nb->have_version = 0;
+    nb->channel->have_us[nb->at] = 0;
+    nb->channel->have_behind = true;
+}
+
+/* Returns false where the neighbour knows it all. */
+static bool tell(struct channel *c, struct neighbour *nb, const struct writer *w, uint64_t now_us) {
+    if (nb->have_version == c->have_version) return false;
+    if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) return true;
+    if (link_send_unreliable(nb->peer->link, w->start, writer_len(w), 0, now_us)) return true;
+    nb->have_version = c->have_version;
+    c->have_us[nb->at] = now_us + HAVE_PERIOD_US;
+    return true;
 }
 
 void have_tick(struct channel *c, uint64_t now_us) {
+    if (!c->have_behind || c->node->uplink.rate_bps == 0) return;
     struct have m = {.slot = c->index, .broadcast = c->manifest.broadcast};
     for (size_t t = 0; t < c->streams_len; t++)
         if (describe(&c->streams[t], &m.held[m.held_len])) m.held_len++;
-    if (m.held_len == 0 || c->node->uplink.rate_bps == 0) return;
+    if (m.held_len == 0) return;
     uint8_t buffer[16 + TRACKS_MAX * 16];
     struct writer w = writer_init(buffer, sizeof buffer);
     have_write(&w, &m);
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        struct neighbour *nb = c->neighbours[i];
-        if (!nb->have_changed || !nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
-        if (now_us - nb->have_sent_us < HAVE_PERIOD_US) continue;
-        if (link_send_unreliable(nb->peer->link, buffer, writer_len(&w), 0, now_us)) continue;
-        nb->have_sent_us = now_us;
-        nb->have_changed = false;
-    }
+    c->have_behind = false;
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        if (now_us < c->have_us[i] || tell(c, c->neighbours[i], &w, now_us)) c->have_behind = true;
 }
 
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us) {

@@ -4,10 +4,18 @@
 #include <string.h>
 
 #include "core/link/link.h"
+#include "core/swarm/engine.h"
+
+#define ASKED_FIRST 4 /* places in the table */
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us) {
     struct neighbour *nb = calloc(1, sizeof *nb);
     if (nb == NULL) return NULL;
+    bool knows_tracks = channel != NULL && channel->has_manifest;
+    if (!neighbour_set_tracks(nb, knows_tracks ? channel->streams_len : TRACKS_MAX)) {
+        free(nb);
+        return NULL;
+    }
     nb->peer = peer;
     nb->channel = channel;
     nb->since_us = now_us;
@@ -16,11 +24,43 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
     return nb;
 }
 
+bool neighbour_set_tracks(struct neighbour *nb, size_t tracks) {
+    size_t old = nb->streams_len;
+    if (tracks == 0) tracks = 1; /* realloc would free it */
+    struct neighbour_stream *streams = realloc(nb->streams, tracks * sizeof *streams);
+    if (streams == NULL) return tracks <= old;
+    if (tracks > old) memset(&streams[old], 0, (tracks - old) * sizeof *streams);
+    nb->streams = streams;
+    nb->streams_len = tracks;
+    return true;
+}
+
 void neighbour_free(struct neighbour *nb) {
     if (nb == NULL) return;
     neighbour_drop_all_pending(nb);
     send_queue_release(&nb->queue);
+    free(nb->streams);
+    free(nb->pending);
+    free(nb->asked);
     free(nb);
+}
+
+static void forget_asked(struct neighbour *nb) {
+    free(nb->asked);
+    nb->asked = NULL;
+    nb->asked_capacity = 0;
+}
+
+void neighbour_trim(struct neighbour *nb, uint64_t now_us) {
+    if (nb->pending_len == 0) {
+        free(nb->pending);
+        nb->pending = NULL;
+    }
+    uint64_t until_us = 0;
+    for (size_t i = 0; i < nb->asked_capacity; i++)
+        until_us = u64_max(until_us, nb->asked[i].until_us);
+    if (until_us < now_us) forget_asked(nb);
+    send_queue_trim(&nb->queue);
 }
 
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) {
@@ -30,16 +70,25 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) 
     ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
-uint64_t neighbour_rtt_us(const struct neighbour *nb) {
+/* The choice of parents asks again and again within one step: the link is asked once. */
+static const struct peer *look_at_link(const struct neighbour *nb) {
+    struct peer *p = nb->peer;
+    if (p->seen_us == p->node->now_us + 1) return p;
     struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.rtt_us;
+    link_stats(p->link, &stats);
+    p->seen_us = p->node->now_us + 1;
+    p->rtt_us = stats.rtt_us;
+    p->received_us = stats.received_us;
+    return p;
 }
 
+uint64_t neighbour_rtt_us(const struct neighbour *nb) { return look_at_link(nb)->rtt_us; }
+
+uint64_t neighbour_received_us(const struct neighbour *nb) { return look_at_link(nb)->received_us; }
+
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.received_us + SILENT_US + 2 * stats.rtt_us < now_us;
+    const struct peer *p = look_at_link(nb);
+    return p->received_us + SILENT_US + 2 * p->rtt_us < now_us;
 }
 
 uint32_t neighbour_id4(const struct neighbour *nb) {
@@ -53,6 +102,7 @@ bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number)
 }
 
 void neighbour_take_held(struct neighbour *nb, const struct held *held, uint64_t now_us) {
+    if (held->track >= nb->streams_len) return;
     struct neighbour_stream *ns = &nb->streams[held->track];
     if (ns->has_held && held->newest < ns->newest) {
         /* Overtaken by a newer one on the way: only what it adds. */
@@ -69,6 +119,8 @@ void neighbour_take_held(struct neighbour *nb, const struct held *held, uint64_t
 bool neighbour_keep_pending(struct neighbour *nb, const struct pending_cell *cell,
                             const uint8_t *payload) {
     if (nb->pending_len == PENDING_CELLS_MAX) return false;
+    if (nb->pending == NULL) nb->pending = calloc(PENDING_CELLS_MAX, sizeof nb->pending[0]);
+    if (nb->pending == NULL) return false;
     for (size_t i = 0; i < PENDING_CELLS_MAX; i++) {
         struct pending_cell *at = &nb->pending[i];
         if (at->payload != NULL) continue;
@@ -90,12 +142,12 @@ void neighbour_drop_pending(struct neighbour *nb, struct pending_cell *cell) {
 }
 
 void neighbour_drop_all_pending(struct neighbour *nb) {
-    for (size_t i = 0; i < PENDING_CELLS_MAX; i++)
+    for (size_t i = 0; i < PENDING_CELLS_MAX && nb->pending_len > 0; i++)
         if (nb->pending[i].payload != NULL) neighbour_drop_pending(nb, &nb->pending[i]);
 }
 
 struct asked_cells *neighbour_asked(struct neighbour *nb, uint8_t track, uint32_t number) {
-    for (size_t i = 0; i < ASKED_CELLS_MAX; i++) {
+    for (size_t i = 0; i < nb->asked_capacity; i++) {
         struct asked_cells *a = &nb->asked[i];
         if (a->until_us != 0 && a->track == track && a->number == number) return a;
     }
@@ -104,9 +156,16 @@ struct asked_cells *neighbour_asked(struct neighbour *nb, uint8_t track, uint32_
 
 /* A place in the table that is free or whose time is over; NULL: there is none. */
 static struct asked_cells *asked_place(struct neighbour *nb, uint64_t now_us) {
-    for (size_t i = 0; i < ASKED_CELLS_MAX; i++)
+    for (size_t i = 0; i < nb->asked_capacity; i++)
         if (nb->asked[i].until_us < now_us || nb->asked[i].until_us == 0) return &nb->asked[i];
-    return NULL;
+    unsigned old = nb->asked_capacity, capacity = old == 0 ? ASKED_FIRST : old * 2;
+    if (capacity > ASKED_CELLS_MAX) return NULL;
+    struct asked_cells *asked = realloc(nb->asked, capacity * sizeof *asked);
+    if (asked == NULL) return NULL;
+    memset(&asked[old], 0, (capacity - old) * sizeof *asked);
+    nb->asked = asked;
+    nb->asked_capacity = capacity;
+    return &asked[old];
 }
 
 bool neighbour_ask(struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells, bool head,
@@ -176,7 +235,7 @@ bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number) {
 }
 
 void neighbour_reset_streams(struct neighbour *nb) {
-    for (size_t i = 0; i < TRACKS_MAX; i++) {
+    for (size_t i = 0; i < nb->streams_len; i++) {
         /* Generations go on, so that what is still on its way is told from what is new. */
         struct neighbour_stream *ns = &nb->streams[i];
         *ns = (struct neighbour_stream){.generation = ns->generation,
@@ -185,6 +244,5 @@ void neighbour_reset_streams(struct neighbour *nb) {
     }
     send_queue_clear(&nb->queue);
     neighbour_drop_all_pending(nb);
-    memset(nb->asked, 0, sizeof nb->asked);
-    nb->have_changed = false;
+    forget_asked(nb);
 }

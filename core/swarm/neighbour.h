@@ -98,6 +98,7 @@ struct neighbour_stream {
 struct neighbour {
     struct peer *peer;
     struct channel *channel;
+    uint8_t at;     /* its place in the channel's table */
     bool has_hello; /* its HELLO came: `slot` is valid */
     bool hello_sent;
     uint8_t slot; /* its number for the channel */
@@ -105,19 +106,20 @@ struct neighbour {
     uint64_t broadcast;
     uint32_t manifest_version;
     uint64_t since_us;
-    uint64_t have_sent_us;
-    bool have_changed;
+    uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
     uint64_t peers_sent_us;
     uint64_t peers_taken_us, candidates_taken_us;
     uint64_t manifest_sent_us;
     uint32_t manifest_sent; /* its version */
     struct budget requests, backlog;
-    struct neighbour_stream streams[TRACKS_MAX];
+    size_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
+    struct neighbour_stream *streams;
     struct send_queue queue;
-    struct pending_cell pending[PENDING_CELLS_MAX];
+    struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
     unsigned pending_len;
-    uint32_t unsolicited; /* cells that we had not asked for */
-    struct asked_cells asked[ASKED_CELLS_MAX];
+    uint32_t unsolicited;      /* cells that we had not asked for */
+    struct asked_cells *asked; /* grows up to ASKED_CELLS_MAX */
+    unsigned asked_capacity;
 };
 
 /* A linked peer: the link's owner data. */
@@ -126,21 +128,33 @@ struct peer {
     struct peer *next; /* of the node's */
     struct link *link;
     uint64_t since_us;
+    uint64_t seen_us; /* 1 + when the two below were read off the link; 0: not yet */
+    uint64_t rtt_us, received_us;
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
-    struct neighbour *by_slot[SLOTS_MAX];    /* by the peer's slot */
+    uint8_t by_slot[SLOTS_MAX];              /* by the peer's slot: 1 + our channel index */
 };
+
+/* The neighbour that the peer said HELLO for with this slot; NULL: it did not. */
+static inline struct neighbour *peer_at_slot(const struct peer *p, uint8_t slot) {
+    return p->by_slot[slot] == 0 ? NULL : p->neighbours[p->by_slot[slot] - 1];
+}
 
 /* One more cell that came by subscription was so late, against the earliest arrival. */
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
+/* The manifest says how many tracks there are. False: no memory for more than there were. */
+MUST_CHECK bool neighbour_set_tracks(struct neighbour *nb, size_t tracks);
 void neighbour_free(struct neighbour *nb);
+/* Gives back memory of what is over. */
+void neighbour_trim(struct neighbour *nb, uint64_t now_us);
 /* Nothing has come from it for SILENT_US and two round trips, though whoever serves media says what
  * it holds at most 200 ms after a change. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
+uint64_t neighbour_received_us(const struct neighbour *nb); /* the newest authentic datagram */
 uint32_t neighbour_id4(const struct neighbour *nb);
 /* Told us that it holds the whole chunk. */
 bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number);

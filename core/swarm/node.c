@@ -18,6 +18,7 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
         n->neighbours_max = NEIGHBOURS_MAX - NEIGHBOURS_SPARE;
     n->memory_max = config->memory_max ? config->memory_max : NODE_MEMORY_DEFAULT;
     n->chunks = config->chunks;
+    n->tells_chunks = config->tells_chunks;
     n->now_us = now_us;
     uplink_init(&n->uplink, config->max_upload_bps, now_us);
     n->links = links_new(
@@ -39,6 +40,12 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
 static void free_channel(struct channel *c) {
     for (size_t t = 0; t < c->streams_len; t++) stream_release(&c->streams[t]);
     free(c->streams);
+    free(c->neighbours);
+    free(c->have_us);
+    free(c->manifest_bytes);
+    free(c->opened);
+    sampler_release(&c->sampler);
+    lag_release(&c->lag);
     secret_erase(&c->read_key, sizeof c->read_key);
     free(c);
 }
@@ -61,6 +68,8 @@ void node_free(struct node *n) {
     free_peers(n);
     links_free(n->links);
     for (size_t i = 0; i < n->channels_len; i++) free_channel(n->channels[i]);
+    free(n->bans);
+    free(n->events);
     free(n);
 }
 
@@ -75,6 +84,7 @@ int node_join(struct node *n, const struct public_key *channel, const struct rea
     c->index = (uint8_t)n->channels_len;
     c->key = *channel;
     c->plays = plays;
+    c->have_version = 1;
     c->has_read_key = read_key != NULL;
     if (read_key != NULL) c->read_key = *read_key;
     c->find_us = c->tick_us = c->head_us = c->linked_us = now_us;
@@ -91,13 +101,17 @@ int node_set_manifest(struct node *n, int channel, const void *data, size_t len,
     struct channel *c = channel_at(n, channel);
     n->now_us = now_us;
     if (len > MANIFEST_SIZE_MAX) return ERR_RANGE;
-    int err = manifest_open(data, len, &c->key, &n->opened_manifest);
-    if (err) return err;
-    if (c->has_manifest && manifest_compare(&n->opened_manifest, &c->manifest) <= 0)
-        return ERR_STALE;
-    c->is_source = true;
-    channel_take_manifest(c, &n->opened_manifest, data, len, now_us);
-    return 0;
+    struct manifest *opened = malloc(sizeof *opened);
+    if (opened == NULL) return ERR_MEMORY;
+    int err = manifest_open(data, len, &c->key, opened);
+    if (!err && c->has_manifest && !channel_is_newer(c, opened)) err = ERR_STALE;
+    if (!err) {
+        c->is_source = true;
+        channel_take_manifest(c, opened, data, len, now_us);
+        if (!c->has_manifest) err = ERR_MEMORY;
+    }
+    free(opened);
+    return err;
 }
 
 int node_publish(struct node *n, int channel, struct chunk *chunk, uint64_t now_us) {
@@ -132,6 +146,7 @@ void node_receive(struct node *n, const struct datagram *d, uint64_t now_us) {
     n->now_us = now_us;
     uint64_t cells_before = n->cell_bytes_in;
     links_receive(n->links, d, now_us);
+    uplink_paths_changed(n);
     n->control_in += d->len - (n->cell_bytes_in - cells_before);
     reap(n, now_us);
 }
@@ -150,6 +165,7 @@ static void ask_hints(struct node *n, uint64_t now_us) {
 void node_expire(struct node *n, uint64_t now_us) {
     n->now_us = now_us;
     links_expire(n->links, now_us);
+    uplink_paths_changed(n);
     reap(n, now_us);
     if (n->is_leaving) return;
     ask_hints(n, now_us);
@@ -253,12 +269,14 @@ void node_set_endpoints(struct node *n, const struct endpoint *endpoints, size_t
 }
 
 bool node_is_banned(const struct node *n, const struct public_key *peer, uint64_t now_us) {
-    for (size_t i = 0; i < BANS_MAX; i++)
+    for (size_t i = 0; n->bans != NULL && i < BANS_MAX; i++)
         if (n->bans[i].until_us > now_us && public_key_equal(&n->bans[i].peer, peer)) return true;
     return false;
 }
 
 void node_ban(struct node *n, const struct public_key *peer, uint64_t now_us) {
+    if (n->bans == NULL) n->bans = calloc(BANS_MAX, sizeof n->bans[0]);
+    if (n->bans == NULL) return;
     struct ban *oldest = &n->bans[0];
     for (size_t i = 1; i < BANS_MAX; i++)
         if (n->bans[i].until_us < oldest->until_us) oldest = &n->bans[i];

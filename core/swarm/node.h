@@ -40,6 +40,7 @@ struct node_config {
     unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT; most 128 */
     size_t memory_max;               /* bytes of chunks held; 0: NODE_MEMORY_DEFAULT */
     struct chunk_pool *chunks;       /* borrowed, shared with other nodes; NULL: none */
+    bool tells_chunks;               /* NODE_EVENT_CHUNK is wanted */
 };
 
 struct node *node_new(const struct node_config *config, uint64_t now_us); /* NULL: no memory */
@@ -90,6 +91,7 @@ enum node_event_type {
     NODE_EVENT_PEER_BANNED,    /* sent what it must not: `err` says what */
     NODE_EVENT_OUTBID,         /* (source) a broadcast with a higher id is in the swarm */
     NODE_EVENT_CLOCK,          /* the local clock is off the source's; once */
+    NODE_EVENT_CHUNK,          /* (tells_chunks) a chunk that came is verified whole */
 };
 
 struct node_event {
@@ -98,20 +100,25 @@ struct node_event {
     struct fragment *fragment; /* FRAGMENT: one reference, the taker's */
     bool new_broadcast;        /* MANIFEST */
     uint64_t epoch;            /* ANNOUNCE */
-    struct holder holder;      /* ANNOUNCE */
-    struct entry entry;        /* ANNOUNCE_ENTRY: not yet signed */
     struct public_key peer;    /* PEER_UP, PEER_BANNED */
     struct endpoint endpoint;  /* PEER_UP */
     uint8_t role;              /* PEER_UP: enum peer_role */
     int err;                   /* PEER_BANNED */
     uint64_t broadcast;        /* OUTBID */
     int64_t clock_error_us;    /* CLOCK: local minus the source's, at least */
+    uint8_t track;             /* CHUNK, as the three below */
+    bool random_access;
+    uint32_t number;
+    uint64_t capture_us;  /* UTC */
+    struct holder holder; /* ANNOUNCE; set in no other event, as the next */
+    struct entry entry;   /* ANNOUNCE_ENTRY: not yet signed */
 };
 
 /* Takes the oldest event. False: none. To be drained after every call that takes `now_us`. */
 bool node_next_event(struct node *n, struct node_event *ret);
 
-/* The channel's manifest, or NULL before one was taken. Valid until the next call. */
+/* The channel's manifest, or NULL before one was taken (or without memory to decode it). Valid
+ * until the next call. */
 const struct manifest *node_manifest(const struct node *n, int channel);
 const struct public_key *node_channel_key(const struct node *n, int channel);
 
@@ -147,5 +154,12 @@ struct node_stats {
 
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret);
 void node_stats(const struct node *n, struct node_stats *ret);
+
+/* Bytes that it holds, without its links and without fragments in events. */
+struct node_memory {
+    size_t chunks; /* and what is known of each */
+    size_t rest;
+};
+struct node_memory node_memory(const struct node *n);
 
 #endif

@@ -1,29 +1,53 @@
 /* node_events.c - what the node tells its owner: events and figures. */
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/swarm/engine.h"
+
+#define EVENTS_FIRST 4
 
 /* The oldest gives way: the owner has stopped taking events, and the newest are worth most.
  */
 static void drop_oldest(struct node *n) {
     struct queued_event *e = &n->events[n->events_head];
     if (e->type == NODE_EVENT_FRAGMENT) fragment_unref(e->fragment);
-    n->events_head = (n->events_head + 1) % EVENTS_MAX;
+    n->events_head = (n->events_head + 1) % n->events_capacity;
     n->events_len--;
 }
 
+static bool grow(struct node *n) {
+    size_t capacity = n->events_capacity == 0 ? EVENTS_FIRST : n->events_capacity * 2;
+    if (capacity > EVENTS_MAX) return false;
+    struct queued_event *events = malloc(capacity * sizeof *events);
+    if (events == NULL) return false;
+    for (size_t i = 0; i < n->events_len; i++)
+        events[i] = n->events[(n->events_head + i) % n->events_capacity];
+    free(n->events);
+    n->events = events;
+    n->events_capacity = capacity;
+    n->events_head = 0;
+    return true;
+}
+
 void node_emit(struct node *n, const struct queued_event *e) {
-    if (n->events_len == EVENTS_MAX) drop_oldest(n);
-    n->events[(n->events_head + n->events_len) % EVENTS_MAX] = *e;
+    if (n->events_len == n->events_capacity && !grow(n)) {
+        if (n->events_len == 0) { /* no memory for any */
+            if (e->type == NODE_EVENT_FRAGMENT) fragment_unref(e->fragment);
+            return;
+        }
+        drop_oldest(n);
+    }
+    n->events[(n->events_head + n->events_len) % n->events_capacity] = *e;
     n->events_len++;
 }
 
 bool node_next_event(struct node *n, struct node_event *ret) {
     if (n->events_len == 0) return false;
     const struct queued_event *e = &n->events[n->events_head];
-    n->events_head = (n->events_head + 1) % EVENTS_MAX;
+    n->events_head = (n->events_head + 1) % n->events_capacity;
     n->events_len--;
-    memset(ret, 0, sizeof *ret);
+    memset(ret, 0, offsetof(struct node_event, holder));
     ret->type = e->type;
     ret->channel = e->channel;
     ret->fragment = e->fragment;
@@ -35,6 +59,10 @@ bool node_next_event(struct node *n, struct node_event *ret) {
     ret->role = e->role;
     ret->err = e->err;
     ret->clock_error_us = e->clock_error_us;
+    ret->track = e->track;
+    ret->random_access = e->random_access;
+    ret->number = e->number;
+    ret->capture_us = e->capture_us;
     if (e->type == NODE_EVENT_ANNOUNCE) announce_describe(n->channels[e->channel], &ret->holder);
     if (e->type == NODE_EVENT_ANNOUNCE_ENTRY)
         announce_describe_entry(n->channels[e->channel], &ret->entry);
@@ -42,8 +70,7 @@ bool node_next_event(struct node *n, struct node_event *ret) {
 }
 
 const struct manifest *node_manifest(const struct node *n, int channel) {
-    const struct channel *c = n->channels[channel];
-    return c->has_manifest ? &c->manifest : NULL;
+    return channel_manifest(n->channels[channel]);
 }
 
 const struct public_key *node_channel_key(const struct node *n, int channel) {

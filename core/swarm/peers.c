@@ -55,6 +55,8 @@ void peers_release(struct peer *p) {
 }
 
 void peers_end_idle(struct node *n, uint64_t now_us) {
+    if (now_us < n->idle_us) return;
+    n->idle_us = now_us + US_PER_S;
     for (struct peer *p = n->peers; p != NULL; p = p->next)
         if (!has_channels(p) && now_us - p->since_us > PEER_IDLE_US)
             p->is_doomed = n->has_doomed = true;
@@ -104,10 +106,10 @@ static int take_hello(struct peer *p, const uint8_t *data, size_t len, uint64_t 
         turn_away(p->link, c, now_us);
         return 0;
     }
-    struct neighbour *holder = p->by_slot[m.slot];
+    struct neighbour *holder = peer_at_slot(p, m.slot);
     if (holder != NULL && holder != nb) return ERR_DUPLICATE; /* one slot for two channels */
     if (nb->has_hello && nb->slot != m.slot) return ERR_DUPLICATE;
-    p->by_slot[m.slot] = nb;
+    p->by_slot[m.slot] = (uint8_t)(c->index + 1);
     gossip_take_hello(nb, &m, now_us);
     return 0;
 }
@@ -117,7 +119,8 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
     int err = bye_read(data, len, &m);
     if (err) return err;
     /* A peer that does not carry the channel gave it no slot: it repeats ours. */
-    struct neighbour *nb = m.reason == BYE_NO_CHANNEL ? p->neighbours[m.slot] : p->by_slot[m.slot];
+    struct neighbour *nb =
+        m.reason == BYE_NO_CHANNEL ? p->neighbours[m.slot] : peer_at_slot(p, m.slot);
     if (nb == NULL) return 0;
     struct channel *c = nb->channel;
     sampler_failed(&c->sampler, link_peer(p->link), now_us);
@@ -144,7 +147,7 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
         struct name m;                                                                             \
         int err = name##_read(data, len, &m);                                                      \
         if (err) return err;                                                                       \
-        struct neighbour *nb = p->by_slot[m.slot];                                                 \
+        struct neighbour *nb = peer_at_slot(p, m.slot);                                            \
         if (nb != NULL) take(nb, &m, now_us);                                                      \
         return 0;                                                                                  \
     }
@@ -200,7 +203,7 @@ static void on_cell(void *owner, struct link *link, const uint8_t *data, size_t 
         return;
     }
     n->cell_bytes_in += cell.len;
-    struct neighbour *nb = p->by_slot[cell.slot];
+    struct neighbour *nb = peer_at_slot(p, cell.slot);
     if (nb != NULL) cells_take_cell(nb, &cell, now_us);
 }
 

@@ -14,7 +14,7 @@
 static uint32_t fragment_chunks(const struct stream *s, uint32_t first) {
     for (uint32_t n = 0; n < FRAGMENT_SIZE_MAX / (CHUNK_CELLS_MAX * 64); n++) {
         const struct slot *slot = window_find(&s->window, first + n);
-        if (slot == NULL || slot->chunk == NULL || !chunk_is_complete(slot->chunk)) return 0;
+        if (slot == NULL || !window_is_whole(&s->window, slot)) return 0;
         if (slot->chunk->head->flags & HEAD_LAST) return n + 1;
     }
     return 0;

@@ -7,9 +7,10 @@
 #include "core/swarm/engine.h"
 
 #define BACKLOG_WAIT_US                                                                            \
-    (500 * US_PER_MS)                    /* after the start: the first parent sends the backlog    \
-                                          */
-#define UNOWED_WAIT_US (100 * US_PER_MS) /* what the parent before has sent may be on its way */
+    (500 * US_PER_MS)                      /* after the start: the first parent sends the backlog  \
+                                            */
+#define UNOWED_WAIT_US (100 * US_PER_MS)   /* what the parent before has sent may be on its way */
+#define PATIENCE_LEAST_US (20 * US_PER_MS) /* nobody's is less: supply_patience_us */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define REPAIR_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
@@ -112,6 +113,7 @@ static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, 
 }
 
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
+    if (now_us - slot->head_us < PATIENCE_LEAST_US) return false;
     uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
@@ -138,13 +140,15 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
         first = s->window.newest - REPAIR_CHUNKS;
     unsigned requests = 0;
-    for (uint32_t i = first; i <= s->window.newest && requests < REQUESTS_A_TICK; i++) {
+    for (uint32_t i = first; requests < REQUESTS_A_TICK; i++) {
+        i = window_next_hole(&s->window, i);
+        if (i > s->window.newest) return;
         /* A number that a later head has passed over is a hole, though nothing of it has come. */
         struct slot *slot = window_slot(&s->window, i, now_us);
         if (slot == NULL) return;
         if (slot->chunk == NULL)
             requests += repair_head(c, s, slot, now_us);
-        else if (!chunk_is_complete(slot->chunk))
+        else
             requests += repair_cells(c, s, slot, now_us);
     }
 }
@@ -156,7 +160,8 @@ void repair_tick(struct channel *c, uint64_t now_us) {
 
 void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us) {
     struct stream *s = channel_stream(nb->channel, m->track);
-    struct slot *slot = s == NULL ? NULL : window_find(&s->window, m->number);
+    if (s == NULL) return;
+    struct slot *slot = window_find(&s->window, m->number);
     struct neighbour_stream *ns = &nb->streams[m->track];
     if (ns->has_held && m->number <= ns->newest && ns->newest - m->number < 64)
         ns->complete &= ~(1ull << (ns->newest - m->number));

@@ -1,8 +1,11 @@
 #include "core/swarm/sampler.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
+
+#define CANDIDATES_FIRST 8
 
 struct candidate *sampler_find(struct sampler *s, const struct public_key *peer) {
     for (size_t i = 0; i < s->len; i++)
@@ -32,6 +35,22 @@ static struct candidate *displace(struct sampler *s, struct rng *rng, uint8_t or
     return NULL;
 }
 
+static bool has_room(struct sampler *s) {
+    if (s->len < s->capacity) return true;
+    size_t capacity = s->capacity == 0 ? CANDIDATES_FIRST : s->capacity * 2;
+    if (capacity > CANDIDATES_MAX) return false;
+    struct candidate *candidates = realloc(s->candidates, capacity * sizeof *candidates);
+    if (candidates == NULL) return false;
+    s->candidates = candidates;
+    s->capacity = capacity;
+    return true;
+}
+
+void sampler_release(struct sampler *s) {
+    free(s->candidates);
+    *s = (struct sampler){0};
+}
+
 int sampler_add(struct sampler *s, struct rng *rng, const struct public_key *peer,
                 const struct endpoint *endpoint, enum candidate_origin origin) {
     struct candidate *c = sampler_find(s, peer);
@@ -41,9 +60,9 @@ int sampler_add(struct sampler *s, struct rng *rng, const struct public_key *pee
         if (origin == c->origin) add_endpoint(c, endpoint);
         return ERR_DUPLICATE;
     }
-    if (s->len < CANDIDATES_MAX)
+    if (has_room(s))
         c = &s->candidates[s->len++];
-    else
+    else if (s->len > 0)
         c = displace(s, rng, (uint8_t)origin);
     if (c == NULL) return ERR_FULL;
     *c = (struct candidate){.peer = *peer, .origin = (uint8_t)origin};

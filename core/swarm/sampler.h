@@ -34,13 +34,14 @@ struct candidate {
 };
 
 struct sampler {
-    size_t len;
-    struct candidate candidates[CANDIDATES_MAX];
+    size_t len, capacity;
+    struct candidate *candidates; /* grows up to CANDIDATES_MAX */
 };
 
+void sampler_release(struct sampler *s);
 /* Adds a peer, or an endpoint to it (the newest first). A full table drops a candidate of equal or
  * worse origin at random, so junk cannot displace signed records. Returns 0, ERR_DUPLICATE or
- * ERR_FULL. */
+ * ERR_FULL (no memory for more is full, too). */
 int sampler_add(struct sampler *s, struct rng *rng, const struct public_key *peer,
                 const struct endpoint *endpoint, enum candidate_origin origin);
 struct candidate *sampler_find(struct sampler *s, const struct public_key *peer);

@@ -29,8 +29,9 @@ struct send_item {
 
 struct send_ring {
     struct send_item *items; /* NULL until used; capacity is a power of two */
-    uint32_t capacity;
-    uint32_t head, len;
+    uint16_t capacity;
+    uint16_t head, len;
+    bool was_used; /* since it was last trimmed */
 };
 
 struct send_queue {
@@ -40,9 +41,20 @@ struct send_queue {
 void send_queue_release(struct send_queue *q);
 /* Returns false where an older item was dropped for it, or there was no memory. */
 bool send_queue_push(struct send_queue *q, enum send_class class, const struct send_item *item);
-const struct send_item *send_queue_peek(const struct send_queue *q, enum send_class class);
 void send_queue_pop(struct send_queue *q, enum send_class class);
-size_t send_queue_len(const struct send_queue *q, enum send_class class);
 void send_queue_clear(struct send_queue *q);
+/* Frees the rings that are empty, but for small ones of what flows all the time. */
+void send_queue_trim(struct send_queue *q);
+
+static inline size_t send_queue_len(const struct send_queue *q, enum send_class class) {
+    return q->rings[class].len;
+}
+
+/* The oldest; NULL: there is none. */
+static inline const struct send_item *send_queue_peek(const struct send_queue *q,
+                                                      enum send_class class) {
+    const struct send_ring *r = &q->rings[class];
+    return r->len == 0 ? NULL : &r->items[r->head];
+}
 
 #endif

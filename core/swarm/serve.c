@@ -34,6 +34,7 @@ static void queue(struct neighbour *nb, enum send_class class, uint8_t track, ui
                   uint8_t index, uint64_t now_us) {
     struct send_item item = {.number = number, .track = track, .index = index, .queued_us = now_us};
     if (!send_queue_push(&nb->queue, class, &item)) nb->channel->stats.cells_dropped++;
+    uplink_wants(nb, class);
 }
 
 /* What has just been granted of the chunks that we have, from the first one that the child wants.
@@ -113,13 +114,16 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
     grant_write(&w, &m);
-    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return; /* next tick */
+    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) { /* next tick */
+        c->grants_changed = ns->child_changed = true;
+        return;
+    }
     ns->child_revision = m.revision;
     ns->child_changed = false;
 }
 
 static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_us) {
-    for (uint8_t t = 0; t < TRACKS_MAX; t++)
+    for (uint8_t t = 0; t < nb->streams_len; t++)
         if (nb->streams[t].child_changed) send_grant(c, nb, t, now_us);
 }
 
@@ -144,7 +148,17 @@ static uint32_t choose(const struct channel *c, const struct stream *s, struct n
     return added;
 }
 
-static void grant(struct channel *c, const struct stream *s, struct neighbour *nb,
+void serve_index(struct stream *s, const struct neighbour *child) {
+    const struct neighbour_stream *ns = &child->streams[s->track];
+    uint32_t granted = ns->child_granted | (ns->child_heads ? 1u << SUPPLY_HEADS : 0);
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        if (granted >> index & 1)
+            neighbour_set_add(&s->children[index], child->at);
+        else
+            neighbour_set_remove(&s->children[index], child->at);
+}
+
+static void grant(struct channel *c, struct stream *s, struct neighbour *nb,
                   const struct subscribe *m, uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     bool had_heads = ns->child_heads, had_nothing = ns->child_granted == 0 && !had_heads;
@@ -153,6 +167,7 @@ static void grant(struct channel *c, const struct stream *s, struct neighbour *n
     ns->child_heads =
         wants_heads && (had_heads || admission_grants(c, s, nb, SUPPLY_HEADS, ns->child_starved));
     uint32_t added = choose(c, s, nb, ns->child_wanted, now_us);
+    serve_index(s, nb);
     bool heads_added = ns->child_heads && !had_heads;
     uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
     bool is_earlier = (added || heads_added) && from < ns->child_from;
@@ -164,6 +179,7 @@ static void grant(struct channel *c, const struct stream *s, struct neighbour *n
 
 void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us) {
     struct channel *c = nb->channel;
+    if (m->track >= nb->streams_len) return;
     struct neighbour_stream *ns = &nb->streams[m->track];
     if ((int16_t)(m->generation - ns->child_generation) <= 0) return; /* overtaken */
     struct stream *s = channel_stream(c, m->track);
@@ -232,9 +248,11 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
                 uint64_t now_us) {
     const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    const struct neighbour_set *children = &s->children[SUPPLY_HEADS];
+    for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(children, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
-        if (!nb->streams[h->track].child_heads || !is_child_of(nb, s, h->number, from)) continue;
+        if (!is_child_of(nb, s, h->number, from)) continue;
         if (!neighbour_mark_head(nb, h->track, h->number)) continue;
         queue(nb, fresh_class(s), h->track, h->number, SEND_HEAD, now_us);
         uplink_queued(c->node, chunk->encoded_len);
@@ -245,10 +263,10 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
                 const struct neighbour *from, uint64_t now_us) {
     const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
-    uint8_t substream = stream_substream(s, h->number, index);
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    const struct neighbour_set *children = &s->children[stream_substream(s, h->number, index)];
+    for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(children, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
-        if (!(nb->streams[h->track].child_granted >> substream & 1)) continue;
         if (!is_child_of(nb, s, h->number, from)) continue;
         queue(nb, fresh_class(s), h->track, h->number, (uint8_t)index, now_us);
         uplink_queued(c->node, head_cell_len(h, index));
@@ -290,5 +308,7 @@ void serve_tick(struct channel *c, uint64_t now_us) {
         if (c->is_source)
             for (size_t t = 0; t < c->streams_len; t++) admission_mark_excess(c, &c->streams[t]);
     }
+    if (!c->grants_changed) return;
+    c->grants_changed = false;
     for (size_t i = 0; i < c->neighbours_len; i++) flush_grants(c, c->neighbours[i], now_us);
 }

@@ -37,13 +37,12 @@ uint64_t stream_lateness_us(const struct stream *s, uint64_t lateness_us, uint64
 
 uint32_t stream_first_hole(const struct stream *s) {
     uint32_t oldest = window_oldest(&s->window);
-    uint32_t number = s->start > oldest ? s->start : oldest;
-    for (; s->window.has_newest && number <= s->window.newest; number++) {
-        const struct slot *slot = window_find(&s->window, number);
-        if (slot == NULL || slot->chunk == NULL || !chunk_is_complete(slot->chunk)) break;
-    }
-    return number;
+    uint32_t number = s->hole > s->start ? s->hole : s->start;
+    return s->window.has_newest ? window_next_hole(&s->window, number > oldest ? number : oldest)
+                                : number;
 }
+
+void stream_close_hole(struct stream *s) { s->hole = stream_first_hole(s); }
 
 void stream_forget_neighbour(struct stream *s, const struct neighbour *n) {
     for (size_t i = 0; i < SUPPLIES; i++) {

@@ -10,6 +10,7 @@
 
 #include "core/proto/limits.h"
 #include "core/proto/manifest.h"
+#include "core/swarm/neighbour_set.h"
 #include "core/swarm/window.h"
 
 struct neighbour;
@@ -42,7 +43,8 @@ struct stream {
     uint32_t substream_bps;
     struct window window;
     struct supply supplies[SUPPLIES];
-    uint64_t newest_us;     /* when the newest head came */
+    struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
+    uint64_t newest_us;                      /* when the newest head came */
     uint64_t late_since_us; /* parents that were given up for lateness since then */
     unsigned late_moves;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
@@ -50,6 +52,7 @@ struct stream {
     bool has_start;
     uint64_t start_us; /* when the first head came */
     uint32_t start;    /* number of the random access chunk from which we receive */
+    uint32_t hole;     /* everything from `start` to below it has been complete */
     bool has_verified_start;
     uint32_t verified_start; /* the first random access chunk that was complete */
     uint64_t verified_start_us;
@@ -82,8 +85,10 @@ uint64_t stream_cells_of(const struct stream *s, uint32_t number, uint32_t cells
                          uint32_t substreams);
 /* How late a chunk is, where what was captured before we came counts from when we came. */
 uint64_t stream_lateness_us(const struct stream *s, uint64_t lateness_us, uint64_t now_us);
-/* The first number from `start` on that is not complete. */
+/* The first number from `start` on that has not been complete; what has left the window is none. */
 uint32_t stream_first_hole(const struct stream *s);
+/* A chunk is complete: that may have closed the first hole. */
+void stream_close_hole(struct stream *s);
 /* No neighbour's name is left behind. */
 void stream_forget_neighbour(struct stream *s, const struct neighbour *n);
 

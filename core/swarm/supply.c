@@ -26,7 +26,7 @@ void supply_ask(const struct stream *s, struct neighbour *nb, unsigned index, ui
         ns->asked |= 1u << index;
     ns->ask_from = ns->has_ask_from && ns->ask_from < from ? ns->ask_from : from;
     ns->has_ask_from = true;
-    ns->changed = true;
+    ns->changed = nb->channel->asks_changed = true;
 }
 
 void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us) {
@@ -45,7 +45,7 @@ void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, 
         ns->former |= 1u << index;
     }
     ns->former_until_us = now_us + FORMER_US;
-    ns->changed = true;
+    ns->changed = nb->channel->asks_changed = true;
 }
 
 /* A supply whose parent has changed: what was learnt of the old one is void. */
@@ -140,8 +140,12 @@ static void send_subscribe(struct channel *c, struct neighbour *nb, uint8_t trac
 }
 
 void supply_flush(struct channel *c, uint64_t now_us) {
+    if (!c->asks_changed) return;
+    c->asks_changed = false;
     for (size_t i = 0; i < c->neighbours_len; i++)
-        for (uint8_t t = 0; t < TRACKS_MAX; t++)
-            if (c->neighbours[i]->streams[t].changed && c->neighbours[i]->hello_sent)
-                send_subscribe(c, c->neighbours[i], t, now_us);
+        for (uint8_t t = 0; t < c->neighbours[i]->streams_len; t++) {
+            struct neighbour *nb = c->neighbours[i];
+            if (nb->streams[t].changed && nb->hello_sent) send_subscribe(c, nb, t, now_us);
+            c->asks_changed = c->asks_changed || nb->streams[t].changed;
+        }
 }

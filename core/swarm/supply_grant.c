@@ -102,6 +102,7 @@ static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb
 
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
     struct channel *c = nb->channel;
+    if (m->track >= nb->streams_len) return;
     struct neighbour_stream *ns = &nb->streams[m->track];
     if (!ns->has_asked || m->generation != ns->generation)
         return; /* answers what we have since asked anew */

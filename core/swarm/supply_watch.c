@@ -40,7 +40,7 @@ static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBS
     if (!s->window.has_newest || !s->has_start) return;
     uint32_t number = s->window.newest > 64 ? s->window.newest - 64 : 0;
     if (number < s->start) number = s->start;
-    for (; number <= s->window.newest; number++) {
+    for (; (number = window_next_hole(&s->window, number)) <= s->window.newest; number++) {
         const struct slot *slot = window_find(&s->window, number);
         if (slot == NULL || slot->chunk == NULL || now_us - slot->head_us < LATE_US) continue;
         uint32_t late = 0;
@@ -78,12 +78,13 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
 }
 
 /* Nothing at all comes over the link while others have newer media: all that it carries moves. */
-static bool is_silent(const struct channel *c, const struct stream *s, const struct neighbour *nb,
+static bool is_silent(const struct channel *c, const struct stream *s, const struct supply *supply,
                       uint64_t now_us) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * stats.rtt_us);
-    return stats.received_us + wait_us < now_us && others_are_ahead(c, s, now_us);
+    bool has_arrived = supply->arrived_us != supply->asked_us;
+    if (has_arrived && now_us - supply->arrived_us <= PARENT_SILENT_US) return false;
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * neighbour_rtt_us(supply->parent));
+    return neighbour_received_us(supply->parent) + wait_us < now_us &&
+           others_are_ahead(c, s, now_us);
 }
 
 static bool may_move_late(struct stream *s, uint64_t now_us) {
@@ -103,10 +104,10 @@ static void check(struct channel *c, struct stream *s, unsigned index,
         assign(c, s, index, now_us);
         return;
     }
-    uint64_t answer_us = u64_max(GRANT_WAIT_US, 3 * neighbour_rtt_us(supply->parent));
-    bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > answer_us;
+    bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > GRANT_WAIT_US &&
+                         now_us - supply->asked_us > 3 * neighbour_rtt_us(supply->parent);
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
-    bool is_gone = is_unanswered || is_loop || is_silent(c, s, supply->parent, now_us);
+    bool is_gone = is_unanswered || is_loop || is_silent(c, s, supply, now_us);
     if (!is_gone && !(is_late(c, s, index, late, now_us) && may_move_late(s, now_us))) return;
     /* One that promises and does not deliver is asked less and less often. */
     struct neighbour_stream *ns = &supply->parent->streams[s->track];
@@ -135,12 +136,12 @@ static void subscribe_eagerly(struct channel *c, uint64_t now_us) {
         if (is_better) best = nb;
     }
     if (best == NULL) return;
-    for (size_t t = 0; t < EAGER_TRACKS; t++) {
+    for (size_t t = 0; t < EAGER_TRACKS && t < best->streams_len; t++) {
         struct neighbour_stream *ns = &best->streams[t];
         ns->asked = (1u << SUBSTREAMS_MAX) - 1;
         ns->asked_heads = ns->starved = ns->changed = true;
         ns->ask_from = FROM_RANDOM_ACCESS;
-        ns->has_ask_from = true;
+        ns->has_ask_from = c->asks_changed = true;
     }
     c->eager_us = now_us + GRANT_WAIT_US;
 }

@@ -20,32 +20,60 @@
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
 #define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
+#define RATE_MAX_BPS 1000000000000ull   /* more is no limit: tokens fit into 64 bits */
+#define REFILL_MAX_US US_PER_S          /* no bucket takes longer to fill */
+#define PACED_NEVER_US (TIME_NEVER - 1) /* until something comes; TIME_NEVER: nobody is paced */
 
-static double bucket_size(const struct uplink *u) {
-    double bytes = (double)u->rate_bps / 8 * BURST_US / (double)US_PER_S;
-    return bytes < 2 * DATAGRAM_COST ? 2 * DATAGRAM_COST : bytes;
-}
+/* Bytes of the bucket, in the unit of its tokens. */
+static int64_t tokens_of(size_t bytes) { return (int64_t)(bytes * 8 * US_PER_S); }
 
 static bool is_limited(const struct uplink *u) { return u->rate_bps != NODE_UPLOAD_UNLIMITED; }
 
+static int64_t bucket_size(const struct uplink *u) {
+    int64_t least = tokens_of(2 * DATAGRAM_COST), size = (int64_t)(u->rate_bps * BURST_US);
+    return size < least ? least : size;
+}
+
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us) {
-    *u = (struct uplink){.rate_bps = max_upload_bps, .tokens_us = now_us, .second_us = now_us};
-    u->tokens = bucket_size(u);
+    *u = (struct uplink){.rate_bps = max_upload_bps,
+                         .tokens_us = now_us,
+                         .second_us = now_us,
+                         .paced_until_us = TIME_NEVER};
+    if (max_upload_bps > RATE_MAX_BPS) u->rate_bps = NODE_UPLOAD_UNLIMITED;
+    if (is_limited(u)) u->tokens = bucket_size(u);
 }
 
 static void refill(struct uplink *u, uint64_t now_us) {
-    if (is_limited(u))
-        u->tokens += (double)u->rate_bps / 8 * (double)(now_us - u->tokens_us) / (double)US_PER_S;
-    if (u->tokens > bucket_size(u)) u->tokens = bucket_size(u);
+    if (!is_limited(u)) return;
+    int64_t most = bucket_size(u);
+    u->tokens += (int64_t)(u->rate_bps * u64_min(now_us - u->tokens_us, REFILL_MAX_US));
+    if (u->tokens > most) u->tokens = most;
     u->tokens_us = now_us;
 }
 
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us) {
     struct uplink *u = &n->uplink;
-    refill(u, now_us);
-    if (is_limited(u)) u->tokens -= (double)(datagram_len + IP_UDP_OVERHEAD);
-    if (u->tokens < -DEBT_MAX) u->tokens = -DEBT_MAX;
     u->sent_bytes += datagram_len + IP_UDP_OVERHEAD;
+    if (!is_limited(u)) return;
+    refill(u, now_us);
+    u->tokens -= tokens_of(datagram_len + IP_UDP_OVERHEAD);
+    if (u->tokens < -tokens_of(DEBT_MAX)) u->tokens = -tokens_of(DEBT_MAX);
+}
+
+void uplink_wants(struct neighbour *nb, enum send_class class) {
+    neighbour_set_add(&nb->channel->waiting[class], nb->at);
+}
+
+void uplink_forget(struct neighbour *nb) {
+    for (enum send_class class = 0; class < SEND_CLASSES; class ++)
+        neighbour_set_remove(&nb->channel->waiting[class], nb->at);
+}
+
+void uplink_paths_changed(struct node *n) {
+    if (n->uplink.paced_until_us == TIME_NEVER) return;
+    n->uplink.paced_until_us = TIME_NEVER;
+    for (size_t i = 0; i < n->channels_len; i++)
+        n->channels[i]->paced = (struct neighbour_set){{0}};
 }
 
 void uplink_queued(struct node *n, size_t bytes) {
@@ -53,28 +81,45 @@ void uplink_queued(struct node *n, size_t bytes) {
 }
 
 static bool is_gone(const struct neighbour *nb, uint64_t now_us) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    return stats.received_us + GONE_US < now_us;
+    return neighbour_received_us(nb) + GONE_US < now_us;
 }
 
-/* At least half of the children that have fresh cells to come wait for them: it is not their path.
- * One that has vanished waits for ever, and says nothing about the uplink. */
+static bool is_child(const struct neighbour *nb) {
+    for (size_t t = 0; t < nb->streams_len; t++)
+        if (nb->streams[t].child_granted) return true;
+    return false;
+}
+
+/* Fresh cells to it have waited too long. One that has vanished waits for ever, and says nothing
+ * about the uplink. */
+static bool is_waiting(const struct neighbour *nb, uint64_t now_us) {
+    const struct send_item *item = send_queue_peek(&nb->queue, SEND_FRESH);
+    return item != NULL && now_us - item->queued_us > SHORT_US && !is_gone(nb, now_us);
+}
+
+static unsigned count_waiting(const struct node *n, uint64_t now_us) {
+    unsigned waiting = 0;
+    for (size_t i = 0; i < n->channels_len; i++) {
+        const struct channel *c = n->channels[i];
+        const struct neighbour_set *fresh = &c->waiting[SEND_FRESH];
+        for (size_t k = neighbour_set_next(fresh, 0); k < NEIGHBOURS_MAX;
+             k = neighbour_set_next(fresh, k + 1))
+            waiting += is_waiting(c->neighbours[k], now_us);
+    }
+    return waiting;
+}
+
+/* At least half of the children wait for fresh cells: it is not their path. */
 static bool is_short(const struct node *n, uint64_t now_us) {
-    unsigned waiting = 0, children = 0;
+    unsigned waiting = count_waiting(n, now_us), children = 0;
+    if (waiting == 0) return false;
     for (size_t i = 0; i < n->channels_len; i++)
         for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
             const struct neighbour *nb = n->channels[i]->neighbours[k];
-            const struct send_item *item = send_queue_peek(&nb->queue, SEND_FRESH);
-            if (item != NULL && is_gone(nb, now_us)) continue;
-            for (size_t t = 0; t < TRACKS_MAX; t++)
-                if (nb->streams[t].child_granted) {
-                    children++;
-                    break;
-                }
-            waiting += item != NULL && now_us - item->queued_us > SHORT_US;
+            bool has_fresh = send_queue_len(&nb->queue, SEND_FRESH) > 0;
+            children += is_child(nb) && !(has_fresh && is_gone(nb, now_us));
         }
-    return waiting > 0 && waiting * 2 >= children;
+    return waiting * 2 >= children;
 }
 
 void uplink_tick(struct node *n, uint64_t now_us) {
@@ -106,14 +151,6 @@ static size_t neighbours_total(const struct node *n) {
     return total;
 }
 
-static struct neighbour *neighbour_at(const struct node *n, size_t at) {
-    for (size_t i = 0; i < n->channels_len; i++) {
-        if (at < n->channels[i]->neighbours_len) return n->channels[i]->neighbours[at];
-        at -= n->channels[i]->neighbours_len;
-    }
-    return NULL;
-}
-
 /* The chunk that an item names, where it is still worth sending; or NULL. */
 static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_class class,
                                          const struct send_item *item, uint64_t now_us) {
@@ -141,23 +178,41 @@ static bool put_head(struct neighbour *nb, enum send_class class, const struct c
     return link_send_unreliable(nb->peer->link, buffer, writer_len(&w), token, now_us) == 0;
 }
 
-/* The heads at the front of the queue go with the datagram's messages. */
-static unsigned put_heads(struct neighbour *nb, enum send_class class, uint64_t now_us) {
-    unsigned heads = 0;
-    const struct send_item *item;
-    while (heads < HEADS_A_DATAGRAM && (item = send_queue_peek(&nb->queue, class)) != NULL) {
-        const struct chunk *chunk = chunk_to_send(nb, class, item, now_us);
-        if (chunk != NULL && item->index != SEND_HEAD) break;
-        if (chunk != NULL && put_head(nb, class, chunk, now_us)) heads++;
-        send_queue_pop(&nb->queue, class);
-    }
-    return heads;
+static void pop(struct neighbour *nb, enum send_class class) {
+    send_queue_pop(&nb->queue, class);
+    if (send_queue_len(&nb->queue, class) == 0)
+        neighbour_set_remove(&nb->channel->waiting[class], nb->at);
 }
 
-static void put_cell(struct node *n, struct neighbour *nb, enum send_class class, uint64_t now_us) {
+/* The chunk of the oldest item that is still worth sending; what is not is dropped. */
+static const struct chunk *next_chunk(struct neighbour *nb, enum send_class class,
+                                      uint64_t now_us) {
+    const struct send_item *item;
+    while ((item = send_queue_peek(&nb->queue, class)) != NULL) {
+        const struct chunk *chunk = chunk_to_send(nb, class, item, now_us);
+        if (chunk != NULL) return chunk;
+        pop(nb, class);
+    }
+    return NULL;
+}
+
+/* The heads at the front of the queue go with the datagram's messages. Returns the chunk whose cell
+ * comes after them, NULL where none does. */
+static const struct chunk *put_heads(struct neighbour *nb, enum send_class class, uint64_t now_us) {
+    unsigned heads = 0;
+    const struct chunk *chunk;
+    while ((chunk = next_chunk(nb, class, now_us)) != NULL) {
+        if (send_queue_peek(&nb->queue, class)->index != SEND_HEAD) return chunk;
+        if (heads == HEADS_A_DATAGRAM) return NULL;
+        heads += put_head(nb, class, chunk, now_us);
+        pop(nb, class);
+    }
+    return NULL;
+}
+
+static void put_cell(struct node *n, struct neighbour *nb, enum send_class class,
+                     const struct chunk *chunk) {
     const struct send_item *item = send_queue_peek(&nb->queue, class);
-    const struct chunk *chunk = item == NULL ? NULL : chunk_to_send(nb, class, item, now_us);
-    if (chunk == NULL || item->index == SEND_HEAD) return;
     uint32_t len = head_cell_len(chunk->head, item->index);
     if (link_room(nb->peer->link) < CELL_HEADER_BYTES + len) return;
     struct cell cell = {.slot = nb->channel->index,
@@ -172,7 +227,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     if (link_add_cell(nb->peer->link, header, sizeof header, chunk_cell(chunk, item->index), len,
                       token))
         return;
-    send_queue_pop(&nb->queue, class);
+    pop(nb, class);
     nb->channel->stats.media_out += len;
     n->media_out += len;
     n->cell_bytes_out += len;
@@ -180,60 +235,113 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
 
 static size_t send_to(struct node *n, struct neighbour *nb, enum send_class class,
                       struct datagram *ret, uint64_t now_us) {
-    (void)put_heads(nb, class, now_us);
+    const struct chunk *chunk = put_heads(nb, class, now_us);
     if (link_begin(nb->peer->link, ret, now_us)) {
         send_queue_clear(&nb->queue); /* the link is ending */
+        uplink_forget(nb);
         return 0;
     }
-    put_cell(n, nb, class, now_us);
+    if (chunk != NULL) put_cell(n, nb, class, chunk);
     return link_finish(nb->peer->link, now_us);
 }
 
-static bool may_send(const struct neighbour *nb, enum send_class class, uint64_t now_us) {
-    return send_queue_len(&nb->queue, class) > 0 && !nb->peer->is_doomed &&
-           link_cell_time(nb->peer->link) <= now_us;
+/* A path that is full is not asked again before its time, or before something came. */
+static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
+    uint64_t at_us = nb->peer->is_doomed ? TIME_NEVER : link_cell_time(nb->peer->link);
+    if (at_us <= now_us) return true;
+    neighbour_set_add(&nb->channel->paced, nb->at);
+    n->uplink.paced_until_us = u64_min(n->uplink.paced_until_us, u64_min(at_us, PACED_NEVER_US));
+    return false;
+}
+
+/* The first neighbour that may be sent something of the class, from place `*at` on, which counts
+ * through all channels, and below `end`; NULL: there is none. */
+static struct neighbour *find_ready(struct node *n, enum send_class class, size_t *at, size_t end,
+                                    uint64_t now_us) {
+    size_t base = 0;
+    for (size_t i = 0; i < n->channels_len && base < end; i++) {
+        struct channel *c = n->channels[i];
+        const struct neighbour_set *waiting = &c->waiting[class];
+        size_t k = neighbour_set_next_but(waiting, &c->paced, (size_t)u64_sub(*at, base));
+        for (; k < NEIGHBOURS_MAX && base + k < end;
+             k = neighbour_set_next_but(waiting, &c->paced, k + 1)) {
+            if (!may_send(n, c->neighbours[k], now_us)) continue;
+            *at = base + k;
+            return c->neighbours[k];
+        }
+        base += c->neighbours_len;
+    }
+    return NULL;
+}
+
+/* The next one in turn; `*at` is its place. */
+static struct neighbour *next_in_turn(struct node *n, enum send_class class, size_t total,
+                                      size_t *at, uint64_t now_us) {
+    size_t turn = n->uplink.turn % total;
+    *at = turn;
+    struct neighbour *nb = find_ready(n, class, at, total, now_us);
+    if (nb != NULL || turn == 0) return nb;
+    *at = 0;
+    return find_ready(n, class, at, turn, now_us);
+}
+
+static void count_turn(struct uplink *u, size_t at, size_t total) {
+    u->burst = at == u->turn ? u->burst + 1 : 1;
+    u->turn = (unsigned)at;
+    if (u->burst < BURST_DATAGRAMS) return;
+    u->turn = (unsigned)((at + 1) % total);
+    u->burst = 0;
+}
+
+/* Bit by bit, the classes of which something waits. */
+static unsigned classes_waiting(const struct node *n) {
+    unsigned classes = 0;
+    for (size_t i = 0; i < n->channels_len; i++)
+        for (enum send_class class = 0; class < SEND_CLASSES; class ++)
+            classes |= !neighbour_set_is_empty(&n->channels[i]->waiting[class]) * 1u << class;
+    return classes;
 }
 
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us) {
     struct uplink *u = &n->uplink;
+    unsigned classes = classes_waiting(n);
+    if (classes == 0) return 0;
     refill(u, now_us);
-    size_t total = neighbours_total(n);
-    if (total == 0 || (is_limited(u) && u->tokens < 0)) return 0;
-    for (enum send_class class = 0; class < SEND_CLASSES; class ++) {
-        for (size_t k = 0; k < total; k++) {
-            size_t at = (u->turn + k) % total;
-            struct neighbour *nb = neighbour_at(n, at);
-            if (!may_send(nb, class, now_us)) continue;
+    if (is_limited(u) && u->tokens < 0) return 0;
+    if (now_us >= u->paced_until_us) uplink_paths_changed(n);
+    size_t total = neighbours_total(n), at;
+    for (; classes != 0; classes &= classes - 1)
+        for (size_t tries = 0; tries < total; tries++) {
+            enum send_class class = (enum send_class)__builtin_ctz(classes);
+            struct neighbour *nb = next_in_turn(n, class, total, &at, now_us);
+            if (nb == NULL) break;
             size_t len = send_to(n, nb, class, ret, now_us);
-            u->burst = at == u->turn ? u->burst + 1 : 1;
-            u->turn = (unsigned)at;
-            if (u->burst >= BURST_DATAGRAMS) {
-                u->turn = (unsigned)((at + 1) % total);
-                u->burst = 0;
-            }
+            count_turn(u, at, total);
             if (len > 0) return len;
         }
-    }
     return 0;
 }
 
-static bool has_items(const struct neighbour *nb) {
-    for (enum send_class class = 0; class < SEND_CLASSES; class ++)
-        if (send_queue_len(&nb->queue, class) > 0) return true;
-    return false;
+/* When some path that something waits for lets it go. */
+static uint64_t path_deadline(const struct node *n) {
+    bool is_waiting = false;
+    for (size_t i = 0; i < n->channels_len; i++) {
+        const struct channel *c = n->channels[i];
+        for (enum send_class class = 0; class < SEND_CLASSES; class ++) {
+            if (neighbour_set_is_empty(&c->waiting[class])) continue;
+            if (neighbour_set_next_but(&c->waiting[class], &c->paced, 0) < NEIGHBOURS_MAX)
+                return n->now_us;
+            is_waiting = true;
+        }
+    }
+    return is_waiting ? n->uplink.paced_until_us : TIME_NEVER;
 }
 
 uint64_t uplink_deadline(const struct node *n) {
     const struct uplink *u = &n->uplink;
-    uint64_t deadline = TIME_NEVER;
-    for (size_t i = 0; i < n->channels_len; i++)
-        for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
-            const struct neighbour *nb = n->channels[i]->neighbours[k];
-            if (has_items(nb) && !nb->peer->is_doomed)
-                deadline = u64_min(deadline, link_cell_time(nb->peer->link));
-        }
-    if (deadline == TIME_NEVER || !is_limited(u) || u->tokens >= 0) return deadline;
+    uint64_t deadline = path_deadline(n);
+    if (deadline >= PACED_NEVER_US) return TIME_NEVER;
+    if (!is_limited(u) || u->tokens >= 0) return deadline;
     if (u->rate_bps == 0) return TIME_NEVER;
-    double wait_us = -u->tokens * 8 * (double)US_PER_S / (double)u->rate_bps;
-    return u64_max(deadline, u->tokens_us + (uint64_t)wait_us + 1);
+    return u64_max(deadline, u->tokens_us + (uint64_t)-u->tokens / u->rate_bps + 1);
 }

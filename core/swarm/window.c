@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CAPACITY_FIRST 16
+
 void window_init(struct window *w) { memset(w, 0, sizeof *w); }
 
 static void drop(struct window *w, struct slot **at) {
@@ -11,35 +13,57 @@ static void drop(struct window *w, struct slot **at) {
     if (s == NULL) return;
     if (s->chunk != NULL) w->bytes -= chunk_size(s->chunk);
     chunk_unref(s->chunk);
+    w->whole[s->number % WINDOW_CHUNKS / 64] &= ~(1ull << s->number % 64);
     free(s);
     *at = NULL;
 }
 
+static void drop_all(struct window *w) {
+    for (size_t i = 0; i < w->capacity; i++) drop(w, &w->slots[i]);
+}
+
 void window_clear(struct window *w) {
-    for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
-    w->has_newest = false;
-    w->newest = 0;
+    drop_all(w);
+    free(w->slots);
+    window_init(w);
 }
 
 uint32_t window_oldest(const struct window *w) {
     return w->newest >= WINDOW_CHUNKS ? w->newest - WINDOW_CHUNKS + 1 : 0;
 }
 
+static struct slot **at(const struct window *w, uint32_t number) {
+    return &w->slots[number & (w->capacity - 1)];
+}
+
 struct slot *window_find(const struct window *w, uint32_t number) {
     if (!w->has_newest || number > w->newest || number < window_oldest(w)) return NULL;
-    struct slot *s = w->slots[number % WINDOW_CHUNKS];
+    struct slot *s = *at(w, number);
     return s != NULL && s->number == number ? s : NULL;
+}
+
+/* Twice as wide: what shared a place has one of its own. */
+static bool grow(struct window *w) {
+    uint32_t capacity = w->capacity == 0 ? CAPACITY_FIRST : w->capacity * 2;
+    struct slot **old = w->slots, **slots = calloc(capacity, sizeof(struct slot *));
+    if (slots == NULL) return false;
+    for (size_t i = 0; i < w->capacity; i++)
+        if (old[i] != NULL) slots[old[i]->number & (capacity - 1)] = old[i];
+    free(old);
+    w->slots = slots;
+    w->capacity = capacity;
+    return true;
 }
 
 /* Makes `number` the newest: what the ring passes over is dropped. */
 static void advance(struct window *w, uint32_t number) {
-    if (!w->has_newest || number - w->newest >= WINDOW_CHUNKS) {
-        for (size_t i = 0; i < WINDOW_CHUNKS; i++) drop(w, &w->slots[i]);
-    } else {
-        for (uint32_t i = w->newest + 1; i <= number; i++) drop(w, &w->slots[i % WINDOW_CHUNKS]);
-    }
-    w->has_newest = true;
+    bool passes_all = !w->has_newest || number - w->newest >= WINDOW_CHUNKS;
+    uint32_t oldest = window_oldest(w);
     w->newest = number;
+    if (passes_all) drop_all(w);
+    for (; !passes_all && w->capacity > 0 && oldest < window_oldest(w); oldest++)
+        if (*at(w, oldest) != NULL && (*at(w, oldest))->number == oldest) drop(w, at(w, oldest));
+    w->has_newest = true;
 }
 
 struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
@@ -49,12 +73,13 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
         advance(w, number);
     else if (number < window_oldest(w))
         return NULL;
+    while (w->capacity == 0 || *at(w, number) != NULL)
+        if (!grow(w)) return NULL;
     s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     s->number = number;
     s->seen_us = now_us;
-    drop(w, &w->slots[number % WINDOW_CHUNKS]);
-    w->slots[number % WINDOW_CHUNKS] = s;
+    *at(w, number) = s;
     return s;
 }
 
@@ -65,19 +90,50 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
     if (chunk->head->capture_us < WINDOW_US) return;
     uint64_t keep_from_us = chunk->head->capture_us - WINDOW_US;
     for (uint32_t i = window_oldest(w); i < chunk->head->number; i++) {
-        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
-        if (*at == NULL || (*at)->chunk == NULL) continue;
-        if ((*at)->chunk->head->capture_us >= keep_from_us) break;
-        drop(w, at);
+        const struct slot *old = window_find(w, i);
+        if (old == NULL || old->chunk == NULL) continue;
+        if (old->chunk->head->capture_us >= keep_from_us) break;
+        drop(w, at(w, i));
     }
+}
+
+void window_set_whole(struct window *w, struct slot *s, uint64_t now_us) {
+    s->complete_us = now_us;
+    w->whole[s->number % WINDOW_CHUNKS / 64] |= 1ull << s->number % 64;
+}
+
+uint32_t window_next_hole(const struct window *w, uint32_t from) {
+    uint32_t i = from;
+    if (!w->has_newest || from < window_oldest(w) || from > w->newest) return from;
+    while (i <= w->newest) {
+        uint64_t holes = ~w->whole[i % WINDOW_CHUNKS / 64] >> i % 64;
+        if (holes != 0)
+            return (uint32_t)u64_min(i + (uint32_t)__builtin_ctzll(holes), w->newest + 1);
+        i = (i | 63) + 1;
+    }
+    return w->newest + 1;
+}
+
+static uint64_t reversed(uint64_t bits) {
+    bits = (bits >> 1 & 0x5555555555555555) | (bits & 0x5555555555555555) << 1;
+    bits = (bits >> 2 & 0x3333333333333333) | (bits & 0x3333333333333333) << 2;
+    bits = (bits >> 4 & 0x0f0f0f0f0f0f0f0f) | (bits & 0x0f0f0f0f0f0f0f0f) << 4;
+    return __builtin_bswap64(bits);
+}
+
+uint64_t window_recent(const struct window *w) {
+    unsigned at = w->newest % 64;
+    uint64_t high = w->whole[w->newest % WINDOW_CHUNKS / 64];
+    uint64_t low = w->newest < 64 ? 0 : w->whole[(w->newest - 64) % WINDOW_CHUNKS / 64];
+    return w->has_newest ? reversed(at == 63 ? high : high << (63 - at) | low >> (at + 1)) : 0;
 }
 
 bool window_drop_oldest(struct window *w) {
     if (!w->has_newest) return false;
     for (uint32_t i = window_oldest(w); i < w->newest; i++) {
-        struct slot **at = &w->slots[i % WINDOW_CHUNKS];
-        if (*at == NULL || (*at)->chunk == NULL) continue;
-        drop(w, at);
+        const struct slot *old = window_find(w, i);
+        if (old == NULL || old->chunk == NULL) continue;
+        drop(w, at(w, i));
         return true;
     }
     return false;
@@ -92,7 +148,7 @@ struct slot *window_newest_random_access(const struct window *w) {
     if (!w->has_newest) return NULL;
     uint32_t oldest = window_oldest(w);
     for (uint32_t i = w->newest + 1; i-- > oldest;) {
-        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        struct slot *s = window_find(w, i);
         if (is_random_access(s)) return s;
     }
     return NULL;
@@ -101,7 +157,7 @@ struct slot *window_newest_random_access(const struct window *w) {
 struct slot *window_next_random_access(const struct window *w, uint32_t from) {
     if (!w->has_newest) return NULL;
     for (uint32_t i = from > window_oldest(w) ? from : window_oldest(w); i <= w->newest; i++) {
-        struct slot *s = w->slots[i % WINDOW_CHUNKS];
+        struct slot *s = window_find(w, i);
         if (is_random_access(s)) return s;
     }
     return NULL;

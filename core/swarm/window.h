@@ -30,8 +30,10 @@ struct slot {
 struct window {
     bool has_newest;
     uint32_t newest;
-    size_t bytes; /* of the chunks held */
-    struct slot *slots[WINDOW_CHUNKS];
+    size_t bytes;                       /* of the chunks held */
+    uint64_t whole[WINDOW_CHUNKS / 64]; /* bit number % WINDOW_CHUNKS: the chunk is complete */
+    uint32_t capacity;                  /* of `slots`: a power of two, as far as the chunks reach */
+    struct slot **slots;                /* number % capacity */
 };
 
 void window_init(struct window *w);
@@ -43,6 +45,16 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us);
 /* Keeps a reference to `chunk` in its slot (which must be without one), and drops what is older
  * than WINDOW_US before it. */
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
+/* The slot's last cell was verified. */
+void window_set_whole(struct window *w, struct slot *s, uint64_t now_us);
+static inline bool window_is_whole(const struct window *w, const struct slot *s) {
+    return w->whole[s->number % WINDOW_CHUNKS / 64] >> s->number % 64 & 1;
+}
+/* The first number from `from` on that is not whole; newest + 1 where all are. Numbers that have
+ * left the window count as not whole. */
+uint32_t window_next_hole(const struct window *w, uint32_t from);
+/* Which of the newest 64 are whole; bit i: newest - i. */
+uint64_t window_recent(const struct window *w);
 /* Drops the oldest chunk. False: there is none but the newest. */
 bool window_drop_oldest(struct window *w);
 /* The oldest number that the ring can hold. */

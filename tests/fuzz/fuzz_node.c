@@ -158,7 +158,8 @@ static void inject(struct program *p) {
 
 static void meet(struct hostile_peer *peer, struct program *p) {
     if (peer->link != NULL) link_close(peer->link, stage_now(&world.stage));
-    if (next(p) & 1) memset(world.node->node->bans, 0, sizeof world.node->node->bans);
+    struct ban *bans = world.node->node->bans;
+    if (next(p) & 1 && bans != NULL) memset(bans, 0, BANS_MAX * sizeof *bans);
     hostile_meet(peer, world.node, &recorded[next(p) & 1].broadcast);
 }
 
@@ -243,11 +244,12 @@ static void check_supplies(const struct channel *c, const struct stream *s) {
 
 static void check_neighbour(const struct neighbour *nb) {
     unsigned pending = 0;
-    for (size_t i = 0; i < PENDING_CELLS_MAX; i++) pending += nb->pending[i].payload != NULL;
+    for (size_t i = 0; nb->pending != NULL && i < PENDING_CELLS_MAX; i++)
+        pending += nb->pending[i].payload != NULL;
     assert(pending == nb->pending_len);
     for (size_t i = 0; i < SEND_CLASSES; i++) assert(nb->queue.rings[i].len <= SEND_QUEUE_MAX);
     assert(nb->peer->neighbours[nb->channel->index] == nb);
-    for (size_t t = 0; t < TRACKS_MAX; t++)
+    for (size_t t = 0; t < nb->streams_len; t++)
         assert((nb->streams[t].granted & ~nb->streams[t].asked) == 0);
 }
 

@@ -145,7 +145,8 @@ Test(node_pollution, a_head_with_any_bit_flipped_is_refused) {
         if (head_decode(bytes, c->encoded_len, &h) != 0) continue;
         struct chunk *flipped = chunk_new(NULL, &h, bytes, c->encoded_len);
         if (hostile->link == NULL) {
-            memset(viewer->node->bans, 0, sizeof viewer->node->bans);
+            if (viewer->node->bans != NULL)
+                memset(viewer->node->bans, 0, BANS_MAX * sizeof viewer->node->bans[0]);
             hostile_meet(hostile, viewer, &source.broadcast);
             stage_run(&stage, 1200 * US_PER_MS);
         }

@@ -314,3 +314,53 @@ Test(node_stream, a_child_that_vanished_does_not_keep_the_next_one_out) {
     stage_run(&stage, US_PER_S);
     assert_plays(viewer, 15);
 }
+
+Test(node_stream, each_chunk_that_came_whole_is_told_once_to_an_owner_who_asked) {
+    origin_start(&source, &stage, 0, 7, false);
+    struct node_config config = {
+        .role = ROLE_RELAY, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .tells_chunks = true};
+    struct actor *teller = stage_node_as(&stage, 1, &source.broadcast, &config, false, false, true);
+    teller->holds_events = source.actor->holds_events = true;
+    source.actor->node->tells_chunks = true;
+    stage_introduce(teller, source.actor);
+    stage_run(&stage, 3 * US_PER_S);
+    unsigned told[2] = {0}, random_access = 0;
+    bool was_told[2][STAGE_CHUNKS_MAX] = {0};
+    struct node_event e;
+    while (node_next_event(teller->node, &e)) {
+        if (e.type != NODE_EVENT_CHUNK) continue;
+        const struct head *h = &source.chunks[e.track][e.number]->head;
+        cr_assert_eq(h->capture_us, e.capture_us);
+        cr_assert_eq((h->flags & HEAD_RANDOM_ACCESS) != 0, e.random_access);
+        cr_assert(!was_told[e.track][e.number]);
+        was_told[e.track][e.number] = true;
+        random_access += e.track == 0 && e.random_access;
+        told[e.track]++;
+    }
+    cr_assert_gt(told[0], 60);
+    cr_assert_gt(told[1], 60);
+    cr_assert_geq(random_access, 2);
+    while (node_next_event(source.actor->node, &e)) cr_assert_neq(e.type, NODE_EVENT_CHUNK);
+}
+
+/* 5 KB a frame: 10 s of it are in the window, and every neighbour has sent and taken. */
+Test(node_stream, a_node_is_small_beside_its_chunks_and_links) {
+    enum { NEIGHBOURS = 32, REST_MAX = 46 << 10 };
+    source.video_len = 5000;
+    origin_start(&source, &stage, 0, 7, false);
+    struct node_config config = {
+        .role = ROLE_VIEWER, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .neighbours_max = NEIGHBOURS};
+    struct actor *viewer = stage_node(&stage, 1, &source.broadcast, &config);
+    stage_introduce(viewer, source.actor);
+    for (unsigned i = 2; i <= NEIGHBOURS; i++) {
+        struct actor *other = stage_node(&stage, i, &source.broadcast, NULL);
+        stage_introduce(other, viewer);
+        stage_introduce(other, source.actor);
+    }
+    stage_run(&stage, 12 * US_PER_S);
+    cr_assert_eq(viewer->node->channels[0]->neighbours_len, NEIGHBOURS);
+    struct node_memory memory = node_memory(viewer->node);
+    cr_assert_gt(memory.chunks, 300 * 5000);
+    cr_assert_gt(memory.rest, NEIGHBOURS * sizeof(struct neighbour));
+    cr_assert_leq(memory.rest, REST_MAX, "%zu", memory.rest);
+}

@@ -10,7 +10,9 @@ static struct rng rng;
 
 static void start(void) { rng = rng_init(1); }
 
-TestSuite(sampler, .init = start);
+static void end(void) { sampler_release(&s); }
+
+TestSuite(sampler, .init = start, .fini = end);
 
 static struct public_key key_of(uint32_t n) {
     struct public_key key = {{0}};

@@ -16,7 +16,9 @@ static void put(uint32_t number, bool complete) {
     struct head h = {.number = number, .size = 100, .cell_size = CELL_SIZE};
     struct chunk *c = chunk_new(NULL, &h, "", 0);
     if (complete) c->have = 1;
-    window_set_chunk(&s.window, window_slot(&s.window, number, 1), c);
+    struct slot *slot = window_slot(&s.window, number, 1);
+    window_set_chunk(&s.window, slot, c);
+    if (complete) window_set_whole(&s.window, slot, 1);
     chunk_unref(c);
 }
 
@@ -83,8 +85,11 @@ Test(stream, finds_the_first_hole_from_its_start_on) {
     cr_assert_eq(stream_first_hole(&s), 4);
     put(4, false);
     cr_assert_eq(stream_first_hole(&s), 4);
-    window_find(&s.window, 4)->chunk->have = 1;
+    window_set_whole(&s.window, window_find(&s.window, 4), 1);
     cr_assert_eq(stream_first_hole(&s), 6);
+    stream_close_hole(&s);
+    cr_assert(window_drop_oldest(&s.window));
+    cr_assert_eq(stream_first_hole(&s), 6, "what was there and is gone is no hole");
     stream_release(&s);
 }
 

@@ -38,7 +38,7 @@ static struct slot *put(uint32_t number) { return put_at(number, US_PER_S, false
 
 static size_t held(void) {
     size_t n = 0;
-    for (size_t i = 0; i < WINDOW_CHUNKS; i++) n += w.slots[i] != NULL;
+    for (size_t i = 0; i < w.capacity; i++) n += w.slots[i] != NULL;
     return n;
 }
 
@@ -179,4 +179,37 @@ Test(window, frees_all_that_it_holds_when_cleared) {
     cr_assert_eq(held(), 0);
     cr_assert_null(window_find(&w, 1));
     chunk_unref(c);
+}
+
+static void put_whole(uint32_t number) { window_set_whole(&w, put(number), 7); }
+
+Test(window, knows_which_chunks_are_whole_across_the_ends_of_its_ring) {
+    const uint32_t starts[] = {0, 1, 63, 64, 500, WINDOW_CHUNKS - 1, 1023, 70000};
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        window_clear(&w);
+        cr_assert_eq(window_recent(&w), 0);
+        uint32_t first = starts[i];
+        for (uint32_t k = 0; k < 200; k++)
+            if (k % 5 != 3)
+                put_whole(first + k);
+            else
+                put(first + k);
+        for (uint32_t k = 0; k <= 200; k++) {
+            uint32_t hole = k % 5 <= 3 ? k - k % 5 + 3 : k - k % 5 + 8;
+            cr_assert_eq(window_next_hole(&w, first + k), first + (hole < 200 ? hole : 200));
+        }
+        for (uint32_t k = 0; k < 64; k++)
+            cr_assert_eq(window_recent(&w) >> k & 1, (199 - k) % 5 != 3, "%u", k);
+    }
+}
+
+Test(window, finds_all_of_a_full_ring_whole) {
+    for (uint32_t i = 0; i < 700; i++) put_whole(i);
+    cr_assert_eq(window_recent(&w), UINT64_MAX);
+    cr_assert_eq(window_next_hole(&w, window_oldest(&w)), 700);
+    cr_assert_eq(window_next_hole(&w, 700), 700);
+    cr_assert_eq(window_next_hole(&w, 800), 800);
+    cr_assert_eq(window_next_hole(&w, 0), 0, "what has left it is not whole");
+    cr_assert(window_drop_oldest(&w));
+    cr_assert_eq(window_next_hole(&w, window_oldest(&w)), window_oldest(&w));
 }
