@@ -128,6 +128,7 @@ void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now
         link_end(l, LINK_END_PROTOCOL, now_us);
         return;
     }
+    links_touch(l);
     dial_answered(l, load_u32(d->data + 1), d, now_us);
     if (l->state == LINK_CLOSED) return;
     link_tell_opened(l, now_us);
@@ -149,6 +150,7 @@ void dial_take_cookie(struct links *ls, const struct datagram *d, uint64_t now_u
     l->dial.has_cookie = true;
     l->dial.cookie_us = now_us;
     if (!had_cookie) l->dial.next_us = now_us; /* once; then the usual times */
+    links_touch(l);
 }
 
 void dial_take_version(struct links *ls, const struct datagram *d, uint64_t now_us) {

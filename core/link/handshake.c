@@ -49,8 +49,8 @@ static int open_init(struct links *ls, const struct datagram *d, struct opened *
 static void half_open_limit(struct links *ls, uint64_t now_us) {
     if (links_count(ls, LINK_UNPROVEN) < LINKS_HALF_OPEN_MAX) return;
     struct link *oldest = NULL;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
+    size_t at = 0;
+    for (struct link *l; (l = table_next(&ls->table, NULL, &at)) != NULL;) {
         if (l->state == LINK_UNPROVEN && !l->dial.is_active &&
             (oldest == NULL || l->answer.expires_us < oldest->answer.expires_us))
             oldest = l;
@@ -74,14 +74,15 @@ static void dial_hear(struct link *l, const struct endpoint *from, uint64_t now_
     dial->heard = *from;
     if (dial->attempts % 2 == 0) dial->attempts++;
     dial->next_us = now_us;
+    links_touch(l);
 }
 
 /* The link for an opened message 1, new or one that stands; NULL where it is refused (counted). */
 static struct link *choose(struct links *ls, const struct opened *o, uint64_t now_us) {
     struct link *dialling = NULL;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
-        if (l->state == LINK_CLOSED || !public_key_equal(&l->peer, &o->peer)) continue;
+    size_t at = 0;
+    for (struct link *l; (l = links_next(ls, &o->peer, &at)) != NULL;) {
+        if (l->state == LINK_CLOSED) continue;
         bool is_same_dial = l->answer.remote_index == o->remote_index && !l->is_initiator;
         bool is_repeated = memcmp(l->answer.mac1, mac1_of(o->d), sizeof l->answer.mac1) == 0;
         if (is_repeated || (l->state == LINK_UP && is_same_dial)) {
@@ -97,9 +98,9 @@ static struct link *choose(struct links *ls, const struct opened *o, uint64_t no
     }
     if (dialling != NULL) return dialling;
     half_open_limit(ls, now_us);
-    struct link *l = links_count(ls, LINK_UP) < ls->links_max || links_find(ls, &o->peer) != NULL
-                         ? links_new_link(ls, &o->peer, &o->d->peer, LINK_UNPROVEN, now_us)
-                         : NULL;
+    bool has_room = ls->counts[LINK_UP] < ls->links_max || links_find(ls, &o->peer) != NULL;
+    struct link *l =
+        has_room ? links_new_link(ls, &o->peer, &o->d->peer, LINK_UNPROVEN, now_us) : NULL;
     if (l == NULL) ls->stats.refused_full++;
     return l;
 }
@@ -133,6 +134,7 @@ static void take_opened(struct links *ls, struct opened *o, uint64_t now_us) {
         noise_release(&o->noise);
         return;
     }
+    links_touch(l);
     adopt(l, o, now_us);
     if (l->state == LINK_CLOSED) return; /* by its owner, told of what is lost */
     ls->stats.handshakes_in++;

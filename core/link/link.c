@@ -15,6 +15,8 @@ static const unsigned moves[] = {
 
 void link_enter(struct link *l, enum link_state state) {
     assert(moves[l->state] & 1u << state);
+    l->links->counts[l->state]--;
+    l->links->counts[state]++;
     l->state = state;
 }
 
@@ -38,13 +40,13 @@ void link_end(struct link *l, enum link_end end, uint64_t now_us) {
     if (l->state == LINK_CLOSED) return;
     if (end != LINK_END_REMOTE && end != LINK_END_TIMEOUT) transmit_close(l, end, now_us);
     link_enter(l, LINK_CLOSED);
-    l->links->has_closed = true;
+    links_touch(l);
     if (l->links->handler->closed) l->links->handler->closed(l->links->owner, l, end, now_us);
 }
 
 void link_close(struct link *l, uint64_t now_us) {
     struct links *ls = l->links;
-    links_enter(ls);
+    links_enter(ls, now_us);
     link_end(l, LINK_END_LOCAL, now_us);
     links_leave(ls);
 }
@@ -66,11 +68,9 @@ void link_come_up(struct link *l, uint64_t now_us) {
     l->dial.is_active = false;
     noise_release(&l->dial.noise);
     noise_release(&l->answer.noise);
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *other = ls->active[i];
-        if (other != l && public_key_equal(&other->peer, &l->peer))
-            link_end(other, LINK_END_REPLACED, now_us);
-    }
+    size_t at = 0;
+    for (struct link *other; (other = links_next(ls, &l->peer, &at)) != NULL;)
+        if (other != l) link_end(other, LINK_END_REPLACED, now_us);
     if (links_count(ls, LINK_UP) <= ls->links_max) return;
     ls->stats.refused_full++;
     link_end(l, LINK_END_LOCAL, now_us);
@@ -86,14 +86,20 @@ static uint64_t half_open_us(const struct link *l) {
     return l->state == LINK_UNPROVEN && !l->dial.is_active ? l->answer.expires_us : TIME_NEVER;
 }
 
-uint64_t link_deadline(const struct link *l) {
+uint64_t link_expire_time(const struct link *l) {
     if (l->state == LINK_CLOSED) return TIME_NEVER;
     uint64_t due_us = u64_min(silence_us(l), half_open_us(l));
-    if (l->dial.is_active) due_us = u64_min(due_us, u64_min(l->dial.next_us, l->dial.end_us));
-    if (l->answer.is_due) due_us = 0;
-    due_us = u64_min(due_us, recovery_deadline(l));
-    due_us = u64_min(due_us, path_deadline(l));
-    return u64_min(due_us, transmit_deadline(l));
+    if (l->dial.is_active) due_us = u64_min(due_us, l->dial.end_us);
+    return u64_min(due_us, recovery_deadline(l));
+}
+
+uint64_t link_transmit_time(const struct link *l) {
+    if (l->state == LINK_CLOSED) return TIME_NEVER;
+    if (l->answer.is_due) return 0;
+    uint64_t due_us = u64_min(path_deadline(l), transmit_deadline(l));
+    const struct dial *dial = &l->dial;
+    return dial->is_active && dial->next_us < dial->end_us ? u64_min(due_us, dial->next_us)
+                                                           : due_us;
 }
 
 void link_expire(struct link *l, uint64_t now_us) {
@@ -105,12 +111,24 @@ void link_expire(struct link *l, uint64_t now_us) {
     if (l->state != LINK_CLOSED) recovery_expire(l, now_us);
 }
 
+size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us) {
+    if (l->state == LINK_CLOSED) return 0;
+    size_t n = dial_write_init(l, ret, now_us);
+    if (n == 0) n = handshake_write_response(l, ret, now_us);
+    if (n == 0) n = path_transmit(l, ret, now_us);
+    if (n == 0) n = transmit_data(l, ret, now_us);
+    return n;
+}
+
 int link_send_message(struct link *l, const void *data, size_t len, uint64_t now_us) {
-    (void)now_us;
     if (l->state == LINK_CLOSED) return ERR_STATE;
     if (len < 1 || len > LINK_MESSAGE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
         return ERR_RANGE;
-    return outbox_add(&l->outbox, data, len);
+    links_enter(l->links, now_us);
+    int err = outbox_add(&l->outbox, data, len);
+    links_touch(l);
+    links_leave(l->links);
+    return err;
 }
 
 int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
@@ -118,7 +136,11 @@ int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t 
     if (l->state == LINK_CLOSED) return ERR_STATE;
     if (len < 1 || len > UNRELIABLE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
         return ERR_RANGE;
-    return unreliable_add(&l->unreliable, data, len, token, now_us);
+    links_enter(l->links, now_us);
+    int err = unreliable_add(&l->unreliable, data, len, token, now_us);
+    links_touch(l);
+    links_leave(l->links);
+    return err;
 }
 
 void link_set_data(struct link *l, void *data) { l->data = data; }

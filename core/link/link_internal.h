@@ -17,8 +17,10 @@
 #include "core/link/ready.h"
 #include "core/link/received.h"
 #include "core/link/rtt.h"
+#include "core/link/schedule.h"
 #include "core/link/sent.h"
 #include "core/link/session.h"
+#include "core/link/table.h"
 #include "core/link/unreliable.h"
 
 #define LINK_PING_US (1500 * US_PER_MS)
@@ -43,7 +45,10 @@ struct link {
     enum link_state state;
     bool is_initiator, is_opened;
     bool ping_is_due, probe_is_due;
-    uint32_t index; /* ours; its low bits are the place in links->slots */
+    bool is_touched;
+    struct link *touched_next; /* in links->touched */
+    struct due expire_due, transmit_due;
+    uint32_t index; /* ours */
     struct public_key peer;
     struct endpoint endpoint;
     void *data;
@@ -86,13 +91,13 @@ struct links {
     struct guard guard;
     struct rate version_rate, identity_rate, cookie_rate;
     struct session_periods periods;
-    unsigned slot_bits;
-    struct link **slots;  /* by the low bits of an index */
-    struct link **active; /* all of them, in the order of their making */
-    unsigned active_len, active_max;
-    unsigned cursor; /* whose turn it is to transmit */
-    unsigned depth;  /* calls inside of each other: closed links are freed at 0 */
-    bool has_closed;
+    struct table table;
+    unsigned active_max;
+    unsigned counts[LINK_CLOSED + 1]; /* by state */
+    struct schedule expire, transmit; /* of the links' expire_due and transmit_due */
+    struct link *touched;             /* whose times may have changed, or that are closed */
+    unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */
+    uint64_t now_us;
     struct ready_ring ready;
     struct ask asks[ASKS_MAX];
     unsigned asks_next;
@@ -104,8 +109,13 @@ struct links {
 struct link *links_new_link(struct links *ls, const struct public_key *peer,
                             const struct endpoint *to, enum link_state state, uint64_t now_us);
 struct link *links_at(struct links *ls, uint32_t index); /* NULL where there is none */
-void links_enter(struct links *ls);
+/* The next link with a peer, closed ones too: see table_next. */
+struct link *links_next(const struct links *ls, const struct public_key *peer, size_t *at);
+void links_enter(struct links *ls, uint64_t now_us);
 void links_leave(struct links *ls);
+/* To be called wherever a link has changed: what it waits for is judged again, at once or when the
+ * outermost call returns. */
+void links_touch(struct link *l);
 /* For tests: when keys change, from the next session on. */
 void links_set_periods(struct links *ls, const struct session_periods *periods);
 
@@ -120,8 +130,11 @@ void link_start_session(struct link *l, const struct noise *noise, uint32_t remo
                         uint64_t now_us);
 /* The session is the peer's: LINK_UP, and every other link with it is replaced. */
 void link_come_up(struct link *l, uint64_t now_us);
-uint64_t link_deadline(const struct link *l);
+/* When link_expire, and when link_transmit, has something to do; any time that is past for now. */
+uint64_t link_expire_time(const struct link *l);
+uint64_t link_transmit_time(const struct link *l);
 void link_expire(struct link *l, uint64_t now_us);
+size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
 
 /* stranger.c */
 void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);

@@ -133,5 +133,6 @@ void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us) {
             ls->stats.refused_seal++;
         return;
     }
+    links_touch(l);
     take_opened(l, d, (size_t)n, counter, now_us);
 }

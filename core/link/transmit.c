@@ -187,7 +187,10 @@ int link_add_cell(struct link *l, const void *header, size_t header_len, const v
 
 size_t link_finish(struct link *l, uint64_t now_us) {
     if (l->build.out == NULL) return 0;
+    links_enter(l->links, now_us);
     size_t n = transmit_finish(l, now_us);
+    links_touch(l);
+    links_leave(l->links);
     if (n > 0) {
         l->links->stats.datagrams_out++;
         l->links->stats.bytes_out += n;
