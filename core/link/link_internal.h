@@ -37,7 +37,7 @@ struct build {
     struct writer w;
     struct sent record;
     unsigned tokens_len;
-    bool has_ack, is_eliciting, has_other;
+    bool has_ack, is_eliciting, is_prompt, has_other;
 };
 
 struct link {
@@ -45,6 +45,7 @@ struct link {
     enum link_state state;
     bool is_initiator, is_opened;
     bool ping_is_due, probe_is_due;
+    bool is_prompt; /* what was sent last is acknowledged promptly */
     bool is_touched;
     struct link *touched_next; /* in links->touched */
     struct due expire_due, transmit_due;
@@ -67,6 +68,7 @@ struct link {
     uint64_t probe_base_us;
     uint64_t acked_end;     /* the sequence behind the highest acknowledged */
     uint64_t acked_sent_us; /* when that was sent */
+    uint32_t clock_us;      /* the peer's clock less ours, or anything near it modulo 2^24 */
     unsigned probes;
     struct outbox outbox;
     struct inbox inbox;
@@ -146,8 +148,9 @@ void stranger_take_identity(struct links *ls, const struct datagram *d, uint64_t
 void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us);
 /* Whether a handshake's payload is well formed and holds only what it may. */
 bool receive_handshake_is_valid(struct reader r);
-/* Acts on the frames; stops where the link ends. Returns whether one is to be acknowledged. */
-bool receive_frames(struct link *l, struct reader *r, const struct endpoint *from, uint64_t now_us);
+/* Acts on the frames; stops where the link ends. Returns how they are to be acknowledged. */
+enum received_kind receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
+                                  uint64_t now_us);
 
 /* recovery.c */
 void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us);

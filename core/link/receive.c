@@ -70,22 +70,22 @@ static int take_frame(struct link *l, const struct frame *f, const struct endpoi
     }
 }
 
-bool receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
-                    uint64_t now_us) {
-    bool is_eliciting = false;
+enum received_kind receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
+                                  uint64_t now_us) {
+    enum received_kind kind = RECEIVED_SILENT;
     while (reader_left(r) > 0 && l->state != LINK_CLOSED) {
         struct frame f;
         int err = frame_read(r, &f);
         if (!err) err = take_frame(l, &f, from, now_us);
-        if (err && err != ERR_DUPLICATE && err != ERR_MEMORY) {
-            link_end(l, LINK_END_PROTOCOL, now_us);
-            return false;
+        if (err && err != ERR_DUPLICATE) {
+            /* What there is no memory for would be acknowledged, and not come again. */
+            link_end(l, err == ERR_MEMORY ? LINK_END_LOCAL : LINK_END_PROTOCOL, now_us);
+            return RECEIVED_SILENT;
         }
-        is_eliciting |= frame_is_eliciting(f.type);
-        /* What there was no memory for comes again, because this is not acknowledged. */
-        if (err == ERR_MEMORY) return false;
+        if (frame_is_prompt(f.type)) kind = RECEIVED_PROMPT;
+        if (kind == RECEIVED_SILENT && frame_is_eliciting(f.type)) kind = RECEIVED_PATIENT;
     }
-    return is_eliciting;
+    return kind;
 }
 
 /* The peer answered from the address that its first message came from. */
@@ -98,6 +98,7 @@ static void prove(struct link *l, uint64_t now_us) {
 static void take_opened(struct link *l, const struct datagram *d, size_t len, uint64_t counter,
                         uint64_t now_us) {
     bool is_here = endpoint_equal(&d->peer, &l->endpoint);
+    received_note(&l->received, counter, now_us);
     l->stats.datagrams_in++;
     l->stats.bytes_in += d->len;
     l->stats.received_us = now_us;
@@ -108,8 +109,8 @@ static void take_opened(struct link *l, const struct datagram *d, size_t len, ui
     }
     path_heard(l, &d->peer, d->len, counter == l->session.highest, now_us);
     struct reader r = reader_init(l->links->plain, len);
-    bool is_eliciting = receive_frames(l, &r, &d->peer, now_us);
-    if (l->state != LINK_CLOSED) received_note(&l->received, counter, is_eliciting, now_us);
+    enum received_kind kind = receive_frames(l, &r, &d->peer, now_us);
+    if (l->state != LINK_CLOSED) received_await(&l->received, kind, now_us);
 }
 
 void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us) {

@@ -2,6 +2,7 @@
 #include "core/base/err.h"
 #include "core/link/link_internal.h"
 
+#define ACK_MASK ((1u << FRAME_ACK_COUNTER_BITS) - 1)
 #define LOSS_PACKETS 3 /* RFC 9002, 6.1.1 */
 #define LOSS_REORDER_MAX_US (10 * US_PER_MS)
 #define OUTAGE_PROBES 2 /* unanswered: the path is out, not only a tail lost */
@@ -62,11 +63,12 @@ static void losses_find(struct link *l, uint64_t now_us) {
     sent_trim(&l->sent);
 }
 
-/* The whole counter of the largest acknowledged; false where it was never sent. */
+/* The whole counter of the largest acknowledged; false where it was never sent. Less than 2^24 are
+ * sent, or skipped by a change of keys, within a round trip. */
 static bool largest_expand(const struct link *l, uint32_t low, uint64_t *ret) {
     if (l->session.counter == 0) return false;
     uint64_t last = l->session.counter - 1;
-    uint64_t below = (uint32_t)((uint32_t)last - low);
+    uint64_t below = ((uint32_t)last - low) & ACK_MASK;
     if (below > last) return false;
     *ret = last - below;
     return true;
@@ -86,15 +88,25 @@ static bool ranges_acked(struct link *l, const struct ack_frame *f, uint64_t lar
     return true;
 }
 
+/* The peer's time, of which 24 bits came: nearest to what its clock should say now. The first
+ * acknowledgement decides which of many; only differences count. */
+static uint32_t received_expand(struct link *l, uint32_t low, uint64_t now_us) {
+    uint32_t expected = (uint32_t)now_us + l->clock_us;
+    uint32_t ahead = (low - expected) & ACK_MASK;
+    if (ahead > ACK_MASK / 2) ahead -= ACK_MASK + 1;
+    l->clock_us += ahead;
+    return expected + ahead;
+}
+
 static void largest_note(struct link *l, const struct ack_frame *f, uint64_t largest,
-                         struct news *news) {
+                         struct news *news, uint64_t now_us) {
     uint64_t end = sent_find_end(&l->sent, largest);
     if (end == l->sent.tail) return;
     const struct sent *s = sent_at(&l->sent, end - 1);
     if (s->counter != largest || !s->is_in_flight) return;
     news->has_largest = true;
     news->pace.sent_us = s->sent_us;
-    news->pace.received_us = f->received_us;
+    news->pace.received_us = received_expand(l, f->received_us, now_us);
 }
 
 void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us) {
@@ -102,7 +114,7 @@ void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_u
     struct news news = {0};
     bool is_valid = largest_expand(l, f->largest, &largest);
     if (is_valid) {
-        largest_note(l, f, largest, &news);
+        largest_note(l, f, largest, &news, now_us);
         is_valid = ranges_acked(l, f, largest, &news);
     }
     if (!is_valid) {
@@ -136,7 +148,7 @@ void recovery_reset(struct link *l, uint64_t now_us) {
 uint64_t recovery_deadline(const struct link *l) {
     if (sent_is_empty(&l->sent)) return TIME_NEVER;
     if (l->loss_us != TIME_NEVER) return l->loss_us;
-    return l->probe_base_us + rtt_probe_delay(&l->rtt, l->probes);
+    return l->probe_base_us + rtt_probe_delay(&l->rtt, l->is_prompt, l->probes);
 }
 
 /* Something that must be acknowledged, because what went before was not: the oldest messages once

@@ -21,3 +21,18 @@ void replay_note(struct replay *r, uint64_t counter) {
     }
     r->words[word_of(counter)] |= bit_of(counter);
 }
+
+uint64_t replay_least(const struct replay *r) { return u64_sub(r->highest + 1, REPLAY_WINDOW); }
+
+uint64_t replay_run(const struct replay *r, uint64_t counter, bool is_seen) {
+    uint64_t room = counter - replay_least(r) + 1, n = 0;
+    while (n < room) {
+        uint64_t word = r->words[word_of(counter - n)];
+        unsigned left = (unsigned)((counter - n) % 64 + 1); /* of the word, this one included */
+        word = (is_seen ? ~word : word) << (64 - left);
+        unsigned same = word == 0 ? left : (unsigned)__builtin_clzll(word);
+        n += u64_min(same, left);
+        if (same < left) break;
+    }
+    return u64_min(n, room);
+}

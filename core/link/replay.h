@@ -22,5 +22,9 @@ struct replay {
 MUST_CHECK int replay_check(const struct replay *r, uint64_t counter);
 /* Notes a counter that was checked. */
 void replay_note(struct replay *r, uint64_t counter);
+/* The lowest counter that the window reaches. */
+uint64_t replay_least(const struct replay *r);
+/* How many counters, from this one down to the window's least, were seen, or were not. */
+uint64_t replay_run(const struct replay *r, uint64_t counter, bool is_seen);
 
 #endif

@@ -19,6 +19,14 @@ void session_start(struct session *s, const struct noise *noise, uint32_t remote
     s->next = rekeyed(&s->current);
 }
 
+const struct replay *session_window(const struct session *s) {
+    return &s->windows[s->receive_period & 1];
+}
+
+const struct replay *session_past(const struct session *s) {
+    return s->receive_period == 0 ? NULL : &s->windows[(s->receive_period - 1) & 1];
+}
+
 void session_release(struct session *s) { secret_erase(s, sizeof *s); }
 
 uint64_t session_next_counter(struct session *s, uint64_t now_us) {

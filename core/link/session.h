@@ -43,6 +43,10 @@ void session_start(struct session *s, const struct noise *noise, uint32_t remote
 /* Erases the keys. */
 void session_release(struct session *s);
 
+/* What was received of the period of the highest counter, and of the one before (NULL: nothing). */
+const struct replay *session_window(const struct session *s);
+const struct replay *session_past(const struct session *s);
+
 /* The counter for the next datagram; changes the key where a period begins. */
 uint64_t session_next_counter(struct session *s, uint64_t now_us);
 /* Opens what came with the low bits `low` of its counter. Returns the plain length and the whole

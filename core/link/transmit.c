@@ -40,7 +40,7 @@ static void add_messages(struct link *l) {
     struct build *b = &l->build;
     unsigned n = outbox_write(&l->outbox, &b->w, b->record.refs, SENT_REFS_MAX);
     b->record.refs_len = (uint8_t)n;
-    if (n > 0) b->is_eliciting = true;
+    if (n > 0) b->is_eliciting = b->is_prompt = true;
 }
 
 /* One token is left for a cell. */
@@ -61,7 +61,7 @@ static void add_unreliable(struct link *l) {
 static void add_ack(struct link *l, uint64_t now_us) {
     if (!received_has_news(&l->received)) return;
     struct ack_frame f;
-    received_fill(&l->received, &f, now_us);
+    received_fill(&l->received, session_window(&l->session), session_past(&l->session), &f, now_us);
     if (writer_room(&l->build.w) < frame_ack_size(&f)) return;
     frame_write_ack(&l->build.w, &f);
     l->build.has_ack = true;
@@ -85,7 +85,7 @@ size_t transmit_data(struct link *l, struct datagram *ret, uint64_t now_us) {
                        (sent_is_empty(&l->sent) && l->stats.received_us + LINK_PING_US <= now_us);
     if (ping_is_due && !b->is_eliciting && sent_room(&l->sent) > 0 && writer_room(&b->w) > 0) {
         write_u8(&b->w, FRAME_PING);
-        b->is_eliciting = true;
+        b->is_eliciting = b->is_prompt = true;
     }
     return transmit_finish(l, now_us);
 }
@@ -99,6 +99,7 @@ static void record(struct link *l, uint64_t counter, uint64_t now_us) {
     sent_add(&l->sent, &b->record);
     l->waiting_since_us = u64_min(l->waiting_since_us, now_us);
     l->ping_is_due = l->probe_is_due = false;
+    l->is_prompt = b->is_prompt;
 }
 
 static void seal_datagram(struct link *l, uint64_t counter) {
@@ -126,7 +127,7 @@ size_t transmit_finish(struct link *l, uint64_t now_us) {
     uint64_t counter = session_next_counter(&l->session, now_us);
     seal_datagram(l, counter);
     if (b->is_eliciting) record(l, counter, now_us);
-    if (b->has_ack) received_sent(&l->received);
+    if (b->has_ack) received_sent(&l->received, now_us);
     if (l->state == LINK_UNPROVEN && endpoint_equal(&b->to, &l->endpoint))
         l->answer.bytes_out += out->len;
     pace_charge(&l->pace, out->len, now_us);

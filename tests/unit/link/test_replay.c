@@ -47,6 +47,24 @@ Test(replay, forgets_nothing_inside_the_window_when_it_moves) {
     cr_assert_gt(highest, 15000);
 }
 
+Test(replay, counts_runs_of_seen_and_unseen_ones) {
+    struct replay r = {0};
+    bool seen[3000] = {false};
+    uint64_t state = 3;
+    for (uint64_t c = 0; c < ARRAY_LEN(seen); c++) {
+        state = state * 6364136223846793005ull + 1442695040888963407ull;
+        seen[c] = state >> 62 != 0 || c + 1 == ARRAY_LEN(seen) || c % 500 < 200;
+        if (seen[c]) replay_note(&r, c);
+    }
+    cr_assert_eq(replay_least(&r), ARRAY_LEN(seen) - REPLAY_WINDOW);
+    for (uint64_t c = replay_least(&r); c < ARRAY_LEN(seen); c++) {
+        uint64_t run = 0;
+        while (run <= c - replay_least(&r) && seen[c - run] == seen[c]) run++;
+        cr_assert_eq(replay_run(&r, c, seen[c]), run, "from %lu", c);
+        cr_assert_eq(replay_run(&r, c, !seen[c]), 0);
+    }
+}
+
 Test(replay, jumps_further_than_its_window) {
     struct replay r = {0};
     for (uint64_t c = 0; c < 1100; c++) replay_note(&r, c);
