@@ -26,12 +26,14 @@
 #define LINK_PING_US (1500 * US_PER_MS)
 #define LINK_SILENCE_MIN_US (LINK_IDLE_US - LINK_PING_US) /* from the first unanswered question */
 #define LINK_AMPLIFICATION 3
-#define LINK_CELL_RESERVE 32 /* sent records that cells leave to messages */
+#define LINK_PACE_IDLE_US (30 * US_PER_S) /* the pacer has forgotten its minima after 10 s */
+#define LINK_CELL_RESERVE 32              /* sent records that cells leave to messages */
 #define ASKS_MAX 32
 #define ASK_US (5 * US_PER_S)
 
-/* The datagram between link_begin and link_finish. */
+/* The datagram between link_begin and link_finish: one at a time, of all links. */
 struct build {
+    struct link *link;
     struct datagram *out; /* NULL: none is begun */
     struct endpoint to;
     struct writer w;
@@ -40,41 +42,47 @@ struct build {
     bool has_ack, is_eliciting, is_prompt, has_other;
 };
 
+struct link_counts {
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out, datagrams_lost;
+};
+
+/* What an established link has while nothing is on its way; the rest is on the heap while it is
+ * needed (NULL otherwise, where nothing else is said). */
 struct link {
     struct links *links;
-    enum link_state state;
-    bool is_initiator, is_opened;
-    bool ping_is_due, probe_is_due;
-    bool is_prompt; /* what was sent last is acknowledged promptly */
-    bool is_touched;
+    void *data;
     struct link *touched_next; /* in links->touched */
     struct due expire_due, transmit_due;
-    uint32_t index; /* ours */
+    struct dial *dial;
+    struct answer *answer;
+    struct path *path;
+    struct pace *pace; /* from the first cell, until none was sent for LINK_PACE_IDLE_US */
     struct public_key peer;
     struct endpoint endpoint;
-    void *data;
-    struct dial dial;
-    struct answer answer;
-    struct session session;
-    struct received received;
-    struct rtt rtt;
-    struct pace pace;
-    struct path path;
-    struct path_answer path_answer;
-    struct build build;
+    uint8_t state; /* enum link_state */
+    bool is_initiator : 1, is_opened : 1, is_touched : 1;
+    bool ping_is_due : 1, probe_is_due : 1;
+    bool is_prompt : 1;             /* what was sent last is acknowledged promptly */
+    uint32_t index;                 /* ours */
+    uint8_t mac1[PACKET_MAC_BYTES]; /* of the message 1 that it answered */
+    unsigned probes;
+    uint32_t clock_us; /* the peer's clock less ours, or anything near it modulo 2^24 */
     uint64_t up_us;
+    uint64_t received_us;      /* when the last authentic datagram came */
     uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
     uint64_t loss_us;          /* when the next record is lost by time */
     uint64_t probe_base_us;
+    uint64_t cell_us;       /* when the last cell was sent */
     uint64_t acked_end;     /* the sequence behind the highest acknowledged */
     uint64_t acked_sent_us; /* when that was sent */
-    uint32_t clock_us;      /* the peer's clock less ours, or anything near it modulo 2^24 */
-    unsigned probes;
+    struct session session;
+    struct received received;
+    struct rtt rtt;
     struct outbox outbox;
     struct inbox inbox;
     struct unreliable_queue unreliable;
     struct sent_ring sent;
-    struct link_stats stats;
+    struct link_counts counts;
 };
 
 struct ask {
@@ -101,10 +109,11 @@ struct links {
     unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */
     uint64_t now_us;
     struct ready_ring ready;
-    struct ask asks[ASKS_MAX];
+    struct ask *asks; /* ASKS_MAX of them, NULL while none waits */
     unsigned asks_next;
     struct links_stats stats;
-    uint8_t plain[DATAGRAM_MAX];
+    struct build build;
+    uint8_t *plain; /* DATAGRAM_MAX bytes, during links_receive */
 };
 
 /* links.c */
@@ -118,7 +127,7 @@ void links_leave(struct links *ls);
 /* To be called wherever a link has changed: what it waits for is judged again, at once or when the
  * outermost call returns. */
 void links_touch(struct link *l);
-/* For tests: when keys change, from the next session on. */
+/* For tests: when keys change. Before the first session. */
 void links_set_periods(struct links *ls, const struct session_periods *periods);
 
 /* link.c */

@@ -34,7 +34,13 @@ struct links *links_new(const struct links_config *config, uint64_t now_us) {
 static void link_free(struct link *l) {
     outbox_release(&l->outbox);
     inbox_release(&l->inbox);
-    secret_erase(l, offsetof(struct link, outbox));
+    unreliable_release(&l->unreliable);
+    sent_release(&l->sent);
+    dial_end(l);
+    answer_end(l);
+    path_release(l);
+    free(l->pace);
+    session_release(&l->session);
     free(l);
 }
 
@@ -45,6 +51,8 @@ void links_free(struct links *ls) {
     table_release(&ls->table);
     schedule_release(&ls->expire);
     schedule_release(&ls->transmit);
+    ready_release(&ls->ready);
+    free(ls->asks);
     secret_erase(ls, sizeof *ls);
     free(ls);
 }
@@ -60,19 +68,20 @@ struct link *links_new_link(struct links *ls, const struct public_key *peer,
         return NULL;
     struct link *l = calloc(1, sizeof *l);
     if (l == NULL) return NULL;
-    if (table_add(&ls->table, l, peer, random_u32(&ls->random), &l->index)) {
-        free(l);
+    l->links = ls;
+    int err = state == LINK_DIALLING ? dial_start(l, to, now_us) : answer_start(l);
+    if (!err) err = table_add(&ls->table, l, peer, random_u32(&ls->random), &l->index);
+    if (err) {
+        link_free(l);
         return NULL;
     }
-    l->links = ls;
-    l->state = state;
+    l->state = (uint8_t)state;
     ls->counts[state]++;
     l->peer = *peer;
     l->endpoint = *to;
     l->waiting_since_us = l->loss_us = TIME_NEVER;
     received_init(&l->received);
     rtt_init(&l->rtt, now_us);
-    pace_init(&l->pace, now_us);
     outbox_init(&l->outbox);
     inbox_init(&l->inbox);
     unreliable_init(&l->unreliable);
@@ -136,7 +145,7 @@ void links_leave(struct links *ls) {
 static int rank_of(const struct link *l) {
     switch (l->state) {
     case LINK_UP: return 3;
-    case LINK_UNPROVEN: return l->dial.is_active ? 2 : 1;
+    case LINK_UNPROVEN: return l->dial != NULL ? 2 : 1;
     case LINK_DIALLING: return 2;
     default: return 0;
     }
@@ -158,7 +167,6 @@ static struct link *dial_new(struct links *ls, const struct public_key *peer,
     struct link *l = links_new_link(ls, peer, to, LINK_DIALLING, now_us);
     if (l == NULL) return NULL;
     l->is_initiator = true;
-    dial_start(l, to, now_us);
     return l;
 }
 
@@ -169,9 +177,11 @@ struct link *links_dial(struct links *ls, const struct public_key *peer, const s
     struct link *l = links_find(ls, peer);
     /* It dials us, or somebody repeats an old first message of it: our own dial waits until that
      * should be known. */
-    if (l != NULL && l->state == LINK_UNPROVEN && !l->dial.is_active)
-        dial_start(l, to, now_us + LINK_DIAL_RETRY_US);
-    if (l == NULL) l = dial_new(ls, peer, to, now_us);
+    if (l == NULL)
+        l = dial_new(ls, peer, to, now_us);
+    else if (l->state == LINK_UNPROVEN && l->dial == NULL &&
+             dial_start(l, to, now_us + LINK_DIAL_RETRY_US) != 0)
+        l = NULL;
     if (l != NULL) links_touch(l);
     links_leave(ls);
     return l;
@@ -184,6 +194,8 @@ void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us) 
         ls->stats.refused_format++;
         return;
     }
+    uint8_t plain[DATAGRAM_MAX], *outer = ls->plain;
+    ls->plain = plain;
     links_enter(ls, now_us);
     switch (d->data[0]) {
     case PACKET_INIT: handshake_take_init(ls, d, now_us); break;
@@ -196,6 +208,7 @@ void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us) 
     default: ls->stats.refused_format++;
     }
     links_leave(ls);
+    ls->plain = outer;
 }
 
 static struct link *link_of_expire(struct due *d) {
