@@ -1,7 +1,9 @@
 /* The initiator's side of the handshake: message 1 until it is answered. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/err.h"
 #include "core/link/link_internal.h"
 
 #define PROLOGUE_NAME "shoal link 1"
@@ -12,9 +14,18 @@ void prologue_write(struct writer *w, const struct public_key *responder, const 
     write_bytes(w, header, PACKET_INIT_HEADER);
 }
 
-void dial_start(struct link *l, const struct endpoint *to, uint64_t first_us) {
-    l->dial = (struct dial){
-        .is_active = true, .to = *to, .next_us = first_us, .end_us = first_us + LINK_DIAL_US};
+int dial_start(struct link *l, const struct endpoint *to, uint64_t first_us) {
+    assert(l->dial == NULL);
+    l->dial = malloc(sizeof *l->dial);
+    if (l->dial == NULL) return ERR_MEMORY;
+    *l->dial = (struct dial){.to = *to, .next_us = first_us, .end_us = first_us + LINK_DIAL_US};
+    return 0;
+}
+
+void dial_end(struct link *l) {
+    if (l->dial != NULL) secret_erase(l->dial, sizeof *l->dial);
+    free(l->dial);
+    l->dial = NULL;
 }
 
 /* Every second try goes to the address that the peer's own dial came from, where that is another:
@@ -29,20 +40,21 @@ static void dial_noise(struct link *l, const uint8_t header[PACKET_INIT_HEADER])
     prologue_write(&w, &l->peer, header);
     int err = dh_public_from_public_key(remote, &l->peer);
     assert(err == 0); /* links_dial takes valid keys only */
-    noise_init(&l->dial.noise, true, &l->links->dh, remote, prologue, writer_len(&w));
+    noise_init(&l->dial->noise, true, &l->links->dh, remote, prologue, writer_len(&w));
 }
 
 static void dial_payload(struct link *l, uint8_t payload[PACKET_INIT_PAYLOAD]) {
     struct writer w = writer_init(payload, PACKET_INIT_PAYLOAD);
     frame_write_identity(&w, &l->links->identity->public);
-    for (unsigned i = 0; i < l->dial.refs_len; i++) outbox_requeue(&l->outbox, l->dial.refs[i]);
-    l->dial.refs_len = outbox_write(&l->outbox, &w, l->dial.refs, LINK_HANDSHAKE_REFS_MAX);
+    struct dial *dial = l->dial;
+    for (unsigned i = 0; i < dial->refs_len; i++) outbox_requeue(&l->outbox, dial->refs[i]);
+    dial->refs_len = outbox_write(&l->outbox, &w, dial->refs, LINK_HANDSHAKE_REFS_MAX);
     write_zeros(&w, writer_room(&w));
 }
 
 size_t dial_write_init(struct link *l, struct datagram *ret, uint64_t now_us) {
-    struct dial *dial = &l->dial;
-    if (!dial->is_active || dial->next_us > now_us || dial->end_us <= now_us) return 0;
+    struct dial *dial = l->dial;
+    if (dial == NULL || dial->next_us > now_us || dial->end_us <= now_us) return 0;
     ret->data[0] = PACKET_INIT;
     ret->data[1] = PROTOCOL_VERSION;
     store_u32(ret->data + 2, l->index);
@@ -70,15 +82,15 @@ size_t dial_write_init(struct link *l, struct datagram *ret, uint64_t now_us) {
     ret->peer = *dial_target(dial);
     dial->attempts++;
     l->links->stats.handshakes_out++;
-    l->stats.datagrams_out++;
-    l->stats.bytes_out += LINK_DATAGRAM_SIZE;
+    l->counts.datagrams_out++;
+    l->counts.bytes_out += LINK_DATAGRAM_SIZE;
     return ret->len = LINK_DATAGRAM_SIZE;
 }
 
 /* Returns the dial's link, or NULL where the index is not of one. */
 static struct link *dial_at(struct links *ls, const uint8_t *index) {
     struct link *l = links_at(ls, load_u32(index));
-    if (l != NULL && l->dial.is_active && l->dial.has_noise) return l;
+    if (l != NULL && l->dial != NULL && l->dial->has_noise) return l;
     ls->stats.refused_index++;
     return NULL;
 }
@@ -87,18 +99,17 @@ static struct link *dial_at(struct links *ls, const uint8_t *index) {
  * delivered; the answer proves that this very one was read. */
 static void dial_answered(struct link *l, uint32_t remote_index, const struct datagram *d,
                           uint64_t now_us) {
-    uint64_t round_trip_us = now_us - l->dial.sent_us;
-    for (unsigned i = 0; i < l->dial.refs_len; i++) outbox_acked(&l->outbox, l->dial.refs[i]);
+    const struct dial *dial = l->dial;
+    for (unsigned i = 0; i < dial->refs_len; i++) outbox_acked(&l->outbox, dial->refs[i]);
     if (l->state == LINK_UNPROVEN) inbox_release(&l->inbox); /* another sender's ids */
     recovery_reset(l, now_us);
     if (l->state == LINK_CLOSED) return; /* by its owner, told of what is lost */
-    link_start_session(l, &l->dial.noise, remote_index, now_us);
-    rtt_add(&l->rtt, round_trip_us, 0, now_us);
+    link_start_session(l, &dial->noise, remote_index, now_us);
+    rtt_add(&l->rtt, now_us - dial->sent_us, 0, now_us);
     l->is_initiator = true;
-    l->endpoint = endpoint_equal(&d->peer, &l->dial.heard) ? l->dial.heard : l->dial.to;
-    l->answer.is_due = false;
-    l->stats.datagrams_in++;
-    l->stats.bytes_in += d->len;
+    l->endpoint = endpoint_equal(&d->peer, &dial->heard) ? dial->heard : dial->to;
+    l->counts.datagrams_in++;
+    l->counts.bytes_in += d->len;
     l->ping_is_due = true; /* the first sealed datagram proves our address */
     link_come_up(l, now_us);
 }
@@ -116,7 +127,7 @@ void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now
         ls->stats.refused_mac++;
         return;
     }
-    int n = noise_read(&l->dial.noise, d->data + PACKET_RESPONSE_HEADER,
+    int n = noise_read(&l->dial->noise, d->data + PACKET_RESPONSE_HEADER,
                        d->len - PACKET_RESPONSE_HEADER - PACKET_MACS_BYTES, ls->plain);
     if (n < 0) {
         ls->stats.refused_handshake++;
@@ -128,6 +139,7 @@ void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now
         link_end(l, LINK_END_PROTOCOL, now_us);
         return;
     }
+    links_touch(l);
     dial_answered(l, load_u32(d->data + 1), d, now_us);
     if (l->state == LINK_CLOSED) return;
     link_tell_opened(l, now_us);
@@ -141,14 +153,15 @@ void dial_take_cookie(struct links *ls, const struct datagram *d, uint64_t now_u
     }
     struct link *l = dial_at(ls, d->data + 1);
     if (l == NULL) return;
-    bool had_cookie = l->dial.has_cookie;
-    if (guard_read_cookie(d->data, &l->peer, l->dial.mac1, l->dial.cookie) != 0) {
+    struct dial *dial = l->dial;
+    if (guard_read_cookie(d->data, &l->peer, dial->mac1, dial->cookie) != 0) {
         ls->stats.refused_handshake++;
         return;
     }
-    l->dial.has_cookie = true;
-    l->dial.cookie_us = now_us;
-    if (!had_cookie) l->dial.next_us = now_us; /* once; then the usual times */
+    if (!dial->has_cookie) dial->next_us = now_us; /* once; then the usual times */
+    dial->has_cookie = true;
+    dial->cookie_us = now_us;
+    links_touch(l);
 }
 
 void dial_take_version(struct links *ls, const struct datagram *d, uint64_t now_us) {

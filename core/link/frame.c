@@ -15,35 +15,45 @@ static void write_u24(struct writer *w, uint32_t v) {
     write_u16(w, (uint16_t)v);
 }
 
-static void read_ack(struct reader *r, struct ack_frame *ret) {
-    ret->largest = read_u32(r);
-    ret->received_us = read_u32(r);
-    ret->delay_us = (uint32_t)read_u16(r) * FRAME_ACK_DELAY_UNIT_US;
-    ret->ranges_len = 1u + read_u8(r);
-    if (ret->ranges_len > FRAME_ACK_RANGES_MAX) {
-        reader_fail(r, ERR_RANGE);
-        return;
-    }
+static uint32_t read_gap(struct reader *r) {
+    uint32_t gap = read_u8(r);
+    return gap < FRAME_ACK_GAP_SHORT ? gap : read_u24(r);
+}
+
+static void read_ack(struct reader *r, unsigned more, struct ack_frame *ret) {
+    ret->largest = read_u24(r);
+    ret->received_us = read_u24(r);
+    ret->delay_us = (uint32_t)read_u8(r) * FRAME_ACK_DELAY_UNIT_US;
+    ret->ranges_len = 1 + more;
     ret->ranges[0] = (struct ack_range){.run = (uint16_t)(1 + read_u8(r))};
     for (unsigned i = 1; i < ret->ranges_len; i++) {
-        ret->ranges[i].gap = read_u24(r);
+        ret->ranges[i].gap = read_gap(r);
         ret->ranges[i].run = (uint16_t)(1 + read_u8(r));
         if (ret->ranges[i].gap == 0) reader_fail(r, ERR_RANGE);
     }
 }
 
-size_t frame_ack_size(const struct ack_frame *f) { return 13 + 4 * ((size_t)f->ranges_len - 1); }
+size_t frame_ack_range_size(const struct ack_range *range) {
+    return range->gap < FRAME_ACK_GAP_SHORT ? 2 : 5;
+}
+
+size_t frame_ack_size(const struct ack_frame *f) {
+    size_t size = FRAME_ACK_SIZE_MIN;
+    for (unsigned i = 1; i < f->ranges_len; i++) size += frame_ack_range_size(&f->ranges[i]);
+    return size;
+}
 
 void frame_write_ack(struct writer *w, const struct ack_frame *f) {
     assert(f->ranges_len >= 1 && f->ranges_len <= FRAME_ACK_RANGES_MAX);
-    write_u8(w, FRAME_ACK);
-    write_u32(w, f->largest);
-    write_u32(w, f->received_us);
-    write_u16(w, (uint16_t)u64_min(f->delay_us / FRAME_ACK_DELAY_UNIT_US, UINT16_MAX));
-    write_u8(w, (uint8_t)(f->ranges_len - 1));
+    write_u8(w, (uint8_t)(FRAME_ACK + f->ranges_len - 1));
+    write_u24(w, f->largest);
+    write_u24(w, f->received_us);
+    write_u8(w, (uint8_t)u64_min(f->delay_us / FRAME_ACK_DELAY_UNIT_US, UINT8_MAX));
     write_u8(w, (uint8_t)(f->ranges[0].run - 1));
     for (unsigned i = 1; i < f->ranges_len; i++) {
-        write_u24(w, f->ranges[i].gap);
+        bool is_short = f->ranges[i].gap < FRAME_ACK_GAP_SHORT;
+        write_u8(w, is_short ? (uint8_t)f->ranges[i].gap : FRAME_ACK_GAP_SHORT);
+        if (!is_short) write_u24(w, f->ranges[i].gap);
         write_u8(w, (uint8_t)(f->ranges[i].run - 1));
     }
 }
@@ -77,10 +87,14 @@ int frame_read(struct reader *r, struct frame *ret) {
         return r->err;
     }
     ret->type = read_u8(r);
+    if (ret->type >= FRAME_ACK && ret->type < FRAME_ACK + FRAME_ACK_RANGES_MAX) {
+        read_ack(r, ret->type - FRAME_ACK, &ret->ack);
+        ret->type = FRAME_ACK;
+        return r->err;
+    }
     switch (ret->type) {
     case FRAME_PADDING:
     case FRAME_PING: break;
-    case FRAME_ACK: read_ack(r, &ret->ack); break;
     case FRAME_MESSAGE:
         ret->message.id = read_u32(r);
         read_body(r, ret);
@@ -105,6 +119,10 @@ bool frame_is_eliciting(uint8_t type) {
     case FRAME_PATH_RESPONSE: return false;
     default: return true;
     }
+}
+
+bool frame_is_prompt(uint8_t type) {
+    return type == FRAME_PING || type == FRAME_MESSAGE || type == FRAME_MESSAGE_PART;
 }
 
 void frame_write_message(struct writer *w, uint32_t id, const uint8_t *data, uint16_t len) {

@@ -1,4 +1,5 @@
 /* The responder's side of the handshake: message 1 from a stranger, and the answer. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
@@ -12,6 +13,17 @@ struct opened {
     uint32_t remote_index;
     struct reader frames;
 };
+
+int answer_start(struct link *l) {
+    l->answer = calloc(1, sizeof *l->answer);
+    return l->answer == NULL ? ERR_MEMORY : 0;
+}
+
+void answer_end(struct link *l) {
+    if (l->answer != NULL) secret_erase(l->answer, sizeof *l->answer);
+    free(l->answer);
+    l->answer = NULL;
+}
 
 static const uint8_t *mac1_of(const struct datagram *d) {
     return d->data + LINK_DATAGRAM_SIZE - PACKET_MACS_BYTES;
@@ -49,10 +61,10 @@ static int open_init(struct links *ls, const struct datagram *d, struct opened *
 static void half_open_limit(struct links *ls, uint64_t now_us) {
     if (links_count(ls, LINK_UNPROVEN) < LINKS_HALF_OPEN_MAX) return;
     struct link *oldest = NULL;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
-        if (l->state == LINK_UNPROVEN && !l->dial.is_active &&
-            (oldest == NULL || l->answer.expires_us < oldest->answer.expires_us))
+    size_t at = 0;
+    for (struct link *l; (l = table_next(&ls->table, NULL, &at)) != NULL;) {
+        if (l->state == LINK_UNPROVEN && l->dial == NULL &&
+            (oldest == NULL || l->answer->expires_us < oldest->answer->expires_us))
             oldest = l;
     }
     if (oldest != NULL) link_end(oldest, LINK_END_TIMEOUT, now_us);
@@ -63,27 +75,33 @@ static void half_open_limit(struct links *ls, uint64_t now_us) {
 static bool own_dial_wins(struct links *ls, const struct link *l, uint64_t now_us) {
     if (public_key_compare(&ls->identity->public, &l->peer) > 0) return false;
     if (l->state == LINK_UP) return l->is_initiator && now_us - l->up_us < LINK_CROSSED_US;
-    return l->dial.is_active && l->dial.has_noise;
+    return l->dial != NULL && l->dial->has_noise;
 }
 
 /* Our dial stays, but the peer is where its own came from: try there too, at once. */
 static void dial_hear(struct link *l, const struct endpoint *from, uint64_t now_us) {
-    struct dial *dial = &l->dial;
-    if (!dial->is_active || dial->has_heard || endpoint_equal(&dial->to, from)) return;
+    struct dial *dial = l->dial;
+    if (dial == NULL || dial->has_heard || endpoint_equal(&dial->to, from)) return;
     dial->has_heard = true;
     dial->heard = *from;
     if (dial->attempts % 2 == 0) dial->attempts++;
     dial->next_us = now_us;
+    links_touch(l);
+}
+
+/* The sender's index in the message 1 that this link answered. */
+static uint32_t answer_index(const struct link *l) {
+    return l->answer != NULL ? l->answer->remote_index : l->session.remote_index;
 }
 
 /* The link for an opened message 1, new or one that stands; NULL where it is refused (counted). */
 static struct link *choose(struct links *ls, const struct opened *o, uint64_t now_us) {
     struct link *dialling = NULL;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
-        if (l->state == LINK_CLOSED || !public_key_equal(&l->peer, &o->peer)) continue;
-        bool is_same_dial = l->answer.remote_index == o->remote_index && !l->is_initiator;
-        bool is_repeated = memcmp(l->answer.mac1, mac1_of(o->d), sizeof l->answer.mac1) == 0;
+    size_t at = 0;
+    for (struct link *l; (l = links_next(ls, &o->peer, &at)) != NULL;) {
+        if (l->state == LINK_CLOSED) continue;
+        bool is_same_dial = answer_index(l) == o->remote_index && !l->is_initiator;
+        bool is_repeated = memcmp(l->mac1, mac1_of(o->d), sizeof l->mac1) == 0;
         if (is_repeated || (l->state == LINK_UP && is_same_dial)) {
             ls->stats.refused_replay++;
             return NULL;
@@ -97,16 +115,16 @@ static struct link *choose(struct links *ls, const struct opened *o, uint64_t no
     }
     if (dialling != NULL) return dialling;
     half_open_limit(ls, now_us);
-    struct link *l = links_count(ls, LINK_UP) < ls->links_max || links_find(ls, &o->peer) != NULL
-                         ? links_new_link(ls, &o->peer, &o->d->peer, LINK_UNPROVEN, now_us)
-                         : NULL;
+    bool has_room = ls->counts[LINK_UP] < ls->links_max || links_find(ls, &o->peer) != NULL;
+    struct link *l =
+        has_room ? links_new_link(ls, &o->peer, &o->d->peer, LINK_UNPROVEN, now_us) : NULL;
     if (l == NULL) ls->stats.refused_full++;
     return l;
 }
 
 /* Takes the opened handshake into its link: the first, or a repetition with a fresh ephemeral. */
 static void adopt(struct link *l, struct opened *o, uint64_t now_us) {
-    struct answer *a = &l->answer;
+    struct answer *a = l->answer;
     recovery_reset(l, now_us);
     session_release(&l->session);
     bool is_other_address = !endpoint_equal(&l->endpoint, &o->d->peer);
@@ -116,23 +134,28 @@ static void adopt(struct link *l, struct opened *o, uint64_t now_us) {
     a->remote_index = o->remote_index;
     a->expires_us = now_us + LINK_HALF_OPEN_US;
     a->noise = o->noise;
-    memcpy(a->mac1, mac1_of(o->d), sizeof a->mac1);
+    memcpy(l->mac1, mac1_of(o->d), sizeof l->mac1);
     a->refs_len = 0;
     l->endpoint = o->d->peer;
     l->is_initiator = false;
-    l->stats.datagrams_in++;
-    l->stats.bytes_in += o->d->len;
+    l->counts.datagrams_in++;
+    l->counts.bytes_in += o->d->len;
     secret_erase(&o->noise, sizeof o->noise);
-    l->dial.next_us = u64_max(l->dial.next_us, now_us + LINK_DIAL_RETRY_US);
+    if (l->dial != NULL) l->dial->next_us = u64_max(l->dial->next_us, now_us + LINK_DIAL_RETRY_US);
     if (l->state == LINK_DIALLING) link_enter(l, LINK_UNPROVEN);
 }
 
 static void take_opened(struct links *ls, struct opened *o, uint64_t now_us) {
     struct link *l = choose(ls, o, now_us);
+    if (l != NULL && l->answer == NULL && answer_start(l) != 0) {
+        ls->stats.refused_full++;
+        l = NULL;
+    }
     if (l == NULL) {
         noise_release(&o->noise);
         return;
     }
+    links_touch(l);
     adopt(l, o, now_us);
     if (l->state == LINK_CLOSED) return; /* by its owner, told of what is lost */
     ls->stats.handshakes_in++;
@@ -161,8 +184,8 @@ void handshake_take_init(struct links *ls, const struct datagram *d, uint64_t no
 }
 
 size_t handshake_write_response(struct link *l, struct datagram *ret, uint64_t now_us) {
-    struct answer *a = &l->answer;
-    if (!a->is_due) return 0;
+    struct answer *a = l->answer;
+    if (a == NULL || !a->is_due) return 0;
     a->is_due = false;
     uint8_t payload[PACKET_RESPONSE_PAYLOAD];
     struct writer w = writer_init(payload, sizeof payload);
@@ -191,7 +214,7 @@ size_t handshake_write_response(struct link *l, struct datagram *ret, uint64_t n
     noise_release(&a->noise);
     a->sent_us = now_us;
     a->bytes_out += ret->len;
-    l->stats.datagrams_out++;
-    l->stats.bytes_out += ret->len;
+    l->counts.datagrams_out++;
+    l->counts.bytes_out += ret->len;
     return ret->len;
 }

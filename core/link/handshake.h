@@ -20,9 +20,9 @@
 struct link;
 struct links;
 
-/* Our own handshake. */
+/* Our own handshake, on the heap while it is under way. */
 struct dial {
-    bool is_active, has_noise, has_heard, has_cookie;
+    bool has_noise, has_heard, has_cookie;
     unsigned attempts;
     uint64_t next_us, end_us, sent_us, cookie_us;
     struct endpoint to, heard; /* heard: whence the peer's own first message came */
@@ -33,14 +33,13 @@ struct dial {
     unsigned refs_len;
 };
 
-/* The answer to the peer's. */
+/* The answer to the peer's, on the heap while the link is LINK_UNPROVEN. */
 struct answer {
     bool is_due;
     uint32_t remote_index;
     uint64_t sent_us, expires_us;
     uint64_t bytes_in, bytes_out; /* from and to the address, while it is not proven */
     struct noise noise;
-    uint8_t mac1[PACKET_MAC_BYTES];
     outbox_ref refs[LINK_HANDSHAKE_REFS_MAX];
     unsigned refs_len;
 };
@@ -48,7 +47,11 @@ struct answer {
 void prologue_write(struct writer *w, const struct public_key *responder, const uint8_t *header);
 void handshake_take_init(struct links *ls, const struct datagram *d, uint64_t now_us);
 size_t handshake_write_response(struct link *l, struct datagram *ret, uint64_t now_us);
-void dial_start(struct link *l, const struct endpoint *to, uint64_t first_us);
+/* Returns 0 or ERR_MEMORY. */
+MUST_CHECK int dial_start(struct link *l, const struct endpoint *to, uint64_t first_us);
+void dial_end(struct link *l);
+MUST_CHECK int answer_start(struct link *l);
+void answer_end(struct link *l);
 size_t dial_write_init(struct link *l, struct datagram *ret, uint64_t now_us);
 void dial_take_response(struct links *ls, const struct datagram *d, uint64_t now_us);
 void dial_take_cookie(struct links *ls, const struct datagram *d, uint64_t now_us);

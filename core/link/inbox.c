@@ -5,22 +5,27 @@
 
 #include "core/base/err.h"
 
-#define IDS_KEPT (2 * LINK_MESSAGES_MAX)
-
 void inbox_init(struct inbox *b) { *b = (struct inbox){0}; }
 
-void inbox_drop(struct assembly *a) {
+void inbox_drop(struct inbox *b, struct assembly *a) {
     free(a->data);
     *a = (struct assembly){0};
+    if (--b->assemblies_len > 0) return;
+    free(b->assemblies);
+    b->assemblies = NULL;
 }
 
 void inbox_release(struct inbox *b) {
-    for (size_t i = 0; i < OUTBOX_PARTED_MAX; i++) inbox_drop(&b->assemblies[i]);
+    for (size_t i = 0; b->assemblies != NULL && i < OUTBOX_PARTED_MAX; i++)
+        free(b->assemblies[i].data);
+    free(b->assemblies);
     inbox_init(b);
 }
 
 static uint64_t bit_of(uint32_t id) { return 1ull << (id % 64); }
-static uint64_t *word_of(struct inbox *b, uint32_t id) { return &b->delivered[id % IDS_KEPT / 64]; }
+static uint64_t *word_of(struct inbox *b, uint32_t id) {
+    return &b->delivered[id % LINK_MESSAGES_MAX / 64];
+}
 
 /* All of a sender's open ids lie within LINK_MESSAGES_MAX, and everything below them was
  * delivered: so an id that far below the highest is a repetition. */
@@ -50,25 +55,24 @@ int inbox_take(struct inbox *b, uint32_t id) {
 }
 
 static struct assembly *assembly_find(struct inbox *b, uint32_t id) {
-    for (size_t i = 0; i < OUTBOX_PARTED_MAX; i++)
+    for (size_t i = 0; b->assemblies != NULL && i < OUTBOX_PARTED_MAX; i++)
         if (b->assemblies[i].data != NULL && b->assemblies[i].id == id) return &b->assemblies[i];
     return NULL;
 }
 
 static struct assembly *assembly_start(struct inbox *b, uint32_t id, uint16_t total, int *ret_err) {
-    struct assembly *a = NULL;
-    for (size_t i = 0; a == NULL && i < OUTBOX_PARTED_MAX; i++)
-        if (b->assemblies[i].data == NULL) a = &b->assemblies[i];
-    *ret_err = a == NULL ? ERR_RANGE : 0;
-    if (a == NULL) return NULL;
-    uint8_t *data = malloc(total);
-    if (data == NULL) {
-        *ret_err = ERR_MEMORY;
-        return NULL;
-    }
+    *ret_err = b->assemblies_len == OUTBOX_PARTED_MAX ? ERR_RANGE : ERR_MEMORY;
+    if (b->assemblies_len == OUTBOX_PARTED_MAX) return NULL;
+    if (b->assemblies == NULL) b->assemblies = calloc(OUTBOX_PARTED_MAX, sizeof *b->assemblies);
+    uint8_t *data = b->assemblies == NULL ? NULL : malloc(total);
+    if (data == NULL) return NULL;
+    struct assembly *a = b->assemblies;
+    while (a->data != NULL) a++;
     unsigned parts = (total + FRAME_PART_BYTES - 1u) / FRAME_PART_BYTES;
     *a = (struct assembly){
         .data = data, .id = id, .total = total, .missing = (uint16_t)((1u << parts) - 1)};
+    b->assemblies_len++;
+    *ret_err = 0;
     return a;
 }
 

@@ -19,8 +19,9 @@ struct assembly {
 
 struct inbox {
     uint32_t highest; /* id */
-    uint64_t delivered[2 * LINK_MESSAGES_MAX / 64];
-    struct assembly assemblies[OUTBOX_PARTED_MAX];
+    uint16_t assemblies_len;
+    uint64_t delivered[LINK_MESSAGES_MAX / 64]; /* of the ids down from the highest */
+    struct assembly *assemblies; /* OUTBOX_PARTED_MAX of them; NULL where none is begun */
 };
 
 void inbox_init(struct inbox *b);
@@ -32,6 +33,6 @@ MUST_CHECK int inbox_take(struct inbox *b, uint32_t id);
  * given back with inbox_drop once delivered; NULL otherwise, with *ret_err 0, ERR_DUPLICATE,
  * ERR_RANGE (the protocol does not allow it) or ERR_MEMORY. */
 struct assembly *inbox_take_part(struct inbox *b, const struct frame *part, int *ret_err);
-void inbox_drop(struct assembly *a);
+void inbox_drop(struct inbox *b, struct assembly *a);
 
 #endif

@@ -15,7 +15,9 @@ static const unsigned moves[] = {
 
 void link_enter(struct link *l, enum link_state state) {
     assert(moves[l->state] & 1u << state);
-    l->state = state;
+    l->links->counts[l->state]--;
+    l->links->counts[state]++;
+    l->state = (uint8_t)state;
 }
 
 void link_tell_opened(struct link *l, uint64_t now_us) {
@@ -38,13 +40,13 @@ void link_end(struct link *l, enum link_end end, uint64_t now_us) {
     if (l->state == LINK_CLOSED) return;
     if (end != LINK_END_REMOTE && end != LINK_END_TIMEOUT) transmit_close(l, end, now_us);
     link_enter(l, LINK_CLOSED);
-    l->links->has_closed = true;
+    links_touch(l);
     if (l->links->handler->closed) l->links->handler->closed(l->links->owner, l, end, now_us);
 }
 
 void link_close(struct link *l, uint64_t now_us) {
     struct links *ls = l->links;
-    links_enter(ls);
+    links_enter(ls, now_us);
     link_end(l, LINK_END_LOCAL, now_us);
     links_leave(ls);
 }
@@ -53,8 +55,8 @@ void link_start_session(struct link *l, const struct noise *noise, uint32_t remo
                         uint64_t now_us) {
     received_init(&l->received);
     rtt_init(&l->rtt, now_us);
-    pace_init(&l->pace, now_us);
-    l->path.is_active = l->path_answer.is_due = false;
+    if (l->pace != NULL) pace_init(l->pace, now_us);
+    path_release(l);
     l->waiting_since_us = TIME_NEVER;
     session_start(&l->session, noise, remote_index, &l->links->periods, now_us);
 }
@@ -62,15 +64,12 @@ void link_start_session(struct link *l, const struct noise *noise, uint32_t remo
 void link_come_up(struct link *l, uint64_t now_us) {
     struct links *ls = l->links;
     link_enter(l, LINK_UP);
-    l->up_us = l->stats.received_us = now_us;
-    l->dial.is_active = false;
-    noise_release(&l->dial.noise);
-    noise_release(&l->answer.noise);
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *other = ls->active[i];
-        if (other != l && public_key_equal(&other->peer, &l->peer))
-            link_end(other, LINK_END_REPLACED, now_us);
-    }
+    l->up_us = l->received_us = now_us;
+    dial_end(l);
+    answer_end(l);
+    size_t at = 0;
+    for (struct link *other; (other = links_next(ls, &l->peer, &at)) != NULL;)
+        if (other != l) link_end(other, LINK_END_REPLACED, now_us);
     if (links_count(ls, LINK_UP) <= ls->links_max) return;
     ls->stats.refused_full++;
     link_end(l, LINK_END_LOCAL, now_us);
@@ -79,38 +78,55 @@ void link_come_up(struct link *l, uint64_t now_us) {
 /* When silence means that the peer is gone. */
 static uint64_t silence_us(const struct link *l) {
     if (l->state != LINK_UP || l->waiting_since_us == TIME_NEVER) return TIME_NEVER;
-    return u64_max(l->stats.received_us + LINK_IDLE_US, l->waiting_since_us + LINK_SILENCE_MIN_US);
+    return u64_max(l->received_us + LINK_IDLE_US, l->waiting_since_us + LINK_SILENCE_MIN_US);
 }
 
 static uint64_t half_open_us(const struct link *l) {
-    return l->state == LINK_UNPROVEN && !l->dial.is_active ? l->answer.expires_us : TIME_NEVER;
+    return l->state == LINK_UNPROVEN && l->dial == NULL ? l->answer->expires_us : TIME_NEVER;
 }
 
-uint64_t link_deadline(const struct link *l) {
+uint64_t link_expire_time(const struct link *l) {
     if (l->state == LINK_CLOSED) return TIME_NEVER;
     uint64_t due_us = u64_min(silence_us(l), half_open_us(l));
-    if (l->dial.is_active) due_us = u64_min(due_us, u64_min(l->dial.next_us, l->dial.end_us));
-    if (l->answer.is_due) due_us = 0;
-    due_us = u64_min(due_us, recovery_deadline(l));
-    due_us = u64_min(due_us, path_deadline(l));
-    return u64_min(due_us, transmit_deadline(l));
+    if (l->dial != NULL) due_us = u64_min(due_us, l->dial->end_us);
+    return u64_min(due_us, recovery_deadline(l));
+}
+
+uint64_t link_transmit_time(const struct link *l) {
+    if (l->state == LINK_CLOSED) return TIME_NEVER;
+    if (l->answer != NULL && l->answer->is_due) return 0;
+    uint64_t due_us = u64_min(path_deadline(l), transmit_deadline(l));
+    const struct dial *dial = l->dial;
+    return dial != NULL && dial->next_us < dial->end_us ? u64_min(due_us, dial->next_us) : due_us;
 }
 
 void link_expire(struct link *l, uint64_t now_us) {
-    if (l->dial.is_active && now_us >= l->dial.end_us) {
-        l->dial.is_active = false;
+    if (l->dial != NULL && now_us >= l->dial->end_us) {
+        dial_end(l);
         if (l->state == LINK_DIALLING) link_end(l, LINK_END_UNANSWERED, now_us);
     }
     if (silence_us(l) <= now_us || half_open_us(l) <= now_us) link_end(l, LINK_END_TIMEOUT, now_us);
     if (l->state != LINK_CLOSED) recovery_expire(l, now_us);
 }
 
+size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us) {
+    if (l->state == LINK_CLOSED) return 0;
+    size_t n = dial_write_init(l, ret, now_us);
+    if (n == 0) n = handshake_write_response(l, ret, now_us);
+    if (n == 0) n = path_transmit(l, ret, now_us);
+    if (n == 0) n = transmit_data(l, ret, now_us);
+    return n;
+}
+
 int link_send_message(struct link *l, const void *data, size_t len, uint64_t now_us) {
-    (void)now_us;
     if (l->state == LINK_CLOSED) return ERR_STATE;
     if (len < 1 || len > LINK_MESSAGE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
         return ERR_RANGE;
-    return outbox_add(&l->outbox, data, len);
+    links_enter(l->links, now_us);
+    int err = outbox_add(&l->outbox, data, len);
+    links_touch(l);
+    links_leave(l->links);
+    return err;
 }
 
 int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
@@ -118,23 +134,34 @@ int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t 
     if (l->state == LINK_CLOSED) return ERR_STATE;
     if (len < 1 || len > UNRELIABLE_MAX || ((const uint8_t *)data)[0] & FRAME_CELL)
         return ERR_RANGE;
-    return unreliable_add(&l->unreliable, data, len, token, now_us);
+    links_enter(l->links, now_us);
+    int err = unreliable_add(&l->unreliable, data, len, token, now_us);
+    links_touch(l);
+    links_leave(l->links);
+    return err;
 }
 
 void link_set_data(struct link *l, void *data) { l->data = data; }
 void *link_data(const struct link *l) { return l->data; }
-enum link_state link_state(const struct link *l) { return l->state; }
+enum link_state link_state(const struct link *l) { return (enum link_state)l->state; }
 const struct public_key *link_peer(const struct link *l) { return &l->peer; }
 const struct endpoint *link_endpoint(const struct link *l) { return &l->endpoint; }
 bool link_is_initiator(const struct link *l) { return l->is_initiator; }
 
 void link_stats(const struct link *l, struct link_stats *ret) {
-    *ret = l->stats;
-    ret->rtt_us = l->rtt.smoothed_us;
-    int64_t least_us = minimum_get(&l->rtt.least, l->stats.received_us);
-    ret->rtt_min_us = least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us;
-    ret->queue_us = l->pace.queue_us;
-    ret->rate_bps = l->pace.rate_bps;
-    ret->is_limited = l->pace.is_limited;
-    ret->bytes_in_flight = l->sent.bytes_in_flight;
+    int64_t least_us = minimum_get(&l->rtt.least, l->received_us);
+    *ret = (struct link_stats){
+        .rtt_us = l->rtt.smoothed_us,
+        .rtt_min_us = least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us,
+        .queue_us = l->pace ? l->pace->queue_us : 0,
+        .rate_bps = l->pace ? l->pace->rate_bps : PACE_RATE_INITIAL,
+        .is_limited = l->pace && l->pace->is_limited,
+        .bytes_in_flight = l->sent.bytes_in_flight,
+        .datagrams_in = l->counts.datagrams_in,
+        .datagrams_out = l->counts.datagrams_out,
+        .bytes_in = l->counts.bytes_in,
+        .bytes_out = l->counts.bytes_out,
+        .datagrams_lost = l->counts.datagrams_lost,
+        .received_us = l->received_us,
+    };
 }

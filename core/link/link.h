@@ -121,9 +121,10 @@ MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len
  * A cell frame extends to the end of the datagram, so at most one is added to each. */
 /* When the pacer and the window allow a full datagram; TIME_NEVER while the link may not send. */
 uint64_t link_cell_time(const struct link *l);
-MUST_CHECK int link_begin(struct link *l, struct datagram *ret,
-                          uint64_t now_us); /* 0 or ERR_STATE */
-size_t link_room(const struct link *l);     /* bytes that a cell frame may still take */
+/* Returns 0, ERR_STATE or ERR_MEMORY. One datagram at a time: another one that was begun, of this
+ * or another link of the node, is forgotten. */
+MUST_CHECK int link_begin(struct link *l, struct datagram *ret, uint64_t now_us);
+size_t link_room(const struct link *l); /* bytes that a cell frame may still take */
 MUST_CHECK int link_add_cell(struct link *l, const void *header, size_t header_len,
                              const void *payload, size_t len, uint64_t token);
 /* Seals. Returns the datagram's length (0 where nothing was put in: then nothing is sent). */
@@ -157,5 +158,7 @@ struct links_stats {
         refused_handshake, refused_full, cookies_sent, handshakes_in, handshakes_out;
 };
 void links_stats(const struct links *ls, struct links_stats *ret);
+/* Bytes that the links hold, all allocations together. Goes through every link. */
+size_t links_memory(const struct links *ls);
 
 #endif

@@ -17,57 +17,72 @@
 #include "core/link/ready.h"
 #include "core/link/received.h"
 #include "core/link/rtt.h"
+#include "core/link/schedule.h"
 #include "core/link/sent.h"
 #include "core/link/session.h"
+#include "core/link/table.h"
 #include "core/link/unreliable.h"
 
 #define LINK_PING_US (1500 * US_PER_MS)
 #define LINK_SILENCE_MIN_US (LINK_IDLE_US - LINK_PING_US) /* from the first unanswered question */
 #define LINK_AMPLIFICATION 3
-#define LINK_CELL_RESERVE 32 /* sent records that cells leave to messages */
+#define LINK_PACE_IDLE_US (30 * US_PER_S) /* the pacer has forgotten its minima after 10 s */
+#define LINK_CELL_RESERVE 32              /* sent records that cells leave to messages */
 #define ASKS_MAX 32
 #define ASK_US (5 * US_PER_S)
 
-/* The datagram between link_begin and link_finish. */
+/* The datagram between link_begin and link_finish: one at a time, of all links. */
 struct build {
+    struct link *link;
     struct datagram *out; /* NULL: none is begun */
     struct endpoint to;
     struct writer w;
     struct sent record;
     unsigned tokens_len;
-    bool has_ack, is_eliciting, has_other;
+    bool has_ack, is_eliciting, is_prompt, has_other;
 };
 
+struct link_counts {
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out, datagrams_lost;
+};
+
+/* What an established link has while nothing is on its way; the rest is on the heap while it is
+ * needed (NULL otherwise, where nothing else is said). */
 struct link {
     struct links *links;
-    enum link_state state;
-    bool is_initiator, is_opened;
-    bool ping_is_due, probe_is_due;
-    uint32_t index; /* ours; its low bits are the place in links->slots */
+    void *data;
+    struct link *touched_next; /* in links->touched */
+    struct due expire_due, transmit_due;
+    struct dial *dial;
+    struct answer *answer;
+    struct path *path;
+    struct pace *pace; /* from the first cell, until none was sent for LINK_PACE_IDLE_US */
     struct public_key peer;
     struct endpoint endpoint;
-    void *data;
-    struct dial dial;
-    struct answer answer;
-    struct session session;
-    struct received received;
-    struct rtt rtt;
-    struct pace pace;
-    struct path path;
-    struct path_answer path_answer;
-    struct build build;
+    uint8_t state; /* enum link_state */
+    bool is_initiator : 1, is_opened : 1, is_touched : 1;
+    bool ping_is_due : 1, probe_is_due : 1;
+    bool is_prompt : 1;             /* what was sent last is acknowledged promptly */
+    uint32_t index;                 /* ours */
+    uint8_t mac1[PACKET_MAC_BYTES]; /* of the message 1 that it answered */
+    unsigned probes;
+    uint32_t clock_us; /* the peer's clock less ours, or anything near it modulo 2^24 */
     uint64_t up_us;
+    uint64_t received_us;      /* when the last authentic datagram came */
     uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
     uint64_t loss_us;          /* when the next record is lost by time */
     uint64_t probe_base_us;
+    uint64_t cell_us;       /* when the last cell was sent */
     uint64_t acked_end;     /* the sequence behind the highest acknowledged */
     uint64_t acked_sent_us; /* when that was sent */
-    unsigned probes;
+    struct session session;
+    struct received received;
+    struct rtt rtt;
     struct outbox outbox;
     struct inbox inbox;
     struct unreliable_queue unreliable;
     struct sent_ring sent;
-    struct link_stats stats;
+    struct link_counts counts;
 };
 
 struct ask {
@@ -86,27 +101,33 @@ struct links {
     struct guard guard;
     struct rate version_rate, identity_rate, cookie_rate;
     struct session_periods periods;
-    unsigned slot_bits;
-    struct link **slots;  /* by the low bits of an index */
-    struct link **active; /* all of them, in the order of their making */
-    unsigned active_len, active_max;
-    unsigned cursor; /* whose turn it is to transmit */
-    unsigned depth;  /* calls inside of each other: closed links are freed at 0 */
-    bool has_closed;
+    struct table table;
+    unsigned active_max;
+    unsigned counts[LINK_CLOSED + 1]; /* by state */
+    struct schedule expire, transmit; /* of the links' expire_due and transmit_due */
+    struct link *touched;             /* whose times may have changed, or that are closed */
+    unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */
+    uint64_t now_us;
     struct ready_ring ready;
-    struct ask asks[ASKS_MAX];
+    struct ask *asks; /* ASKS_MAX of them, NULL while none waits */
     unsigned asks_next;
     struct links_stats stats;
-    uint8_t plain[DATAGRAM_MAX];
+    struct build build;
+    uint8_t *plain; /* DATAGRAM_MAX bytes, during links_receive */
 };
 
 /* links.c */
 struct link *links_new_link(struct links *ls, const struct public_key *peer,
                             const struct endpoint *to, enum link_state state, uint64_t now_us);
 struct link *links_at(struct links *ls, uint32_t index); /* NULL where there is none */
-void links_enter(struct links *ls);
+/* The next link with a peer, closed ones too: see table_next. */
+struct link *links_next(const struct links *ls, const struct public_key *peer, size_t *at);
+void links_enter(struct links *ls, uint64_t now_us);
 void links_leave(struct links *ls);
-/* For tests: when keys change, from the next session on. */
+/* To be called wherever a link has changed: what it waits for is judged again, at once or when the
+ * outermost call returns. */
+void links_touch(struct link *l);
+/* For tests: when keys change. Before the first session. */
 void links_set_periods(struct links *ls, const struct session_periods *periods);
 
 /* link.c */
@@ -120,8 +141,11 @@ void link_start_session(struct link *l, const struct noise *noise, uint32_t remo
                         uint64_t now_us);
 /* The session is the peer's: LINK_UP, and every other link with it is replaced. */
 void link_come_up(struct link *l, uint64_t now_us);
-uint64_t link_deadline(const struct link *l);
+/* When link_expire, and when link_transmit, has something to do; any time that is past for now. */
+uint64_t link_expire_time(const struct link *l);
+uint64_t link_transmit_time(const struct link *l);
 void link_expire(struct link *l, uint64_t now_us);
+size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
 
 /* stranger.c */
 void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);
@@ -133,8 +157,9 @@ void stranger_take_identity(struct links *ls, const struct datagram *d, uint64_t
 void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us);
 /* Whether a handshake's payload is well formed and holds only what it may. */
 bool receive_handshake_is_valid(struct reader r);
-/* Acts on the frames; stops where the link ends. Returns whether one is to be acknowledged. */
-bool receive_frames(struct link *l, struct reader *r, const struct endpoint *from, uint64_t now_us);
+/* Acts on the frames; stops where the link ends. Returns how they are to be acknowledged. */
+enum received_kind receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
+                                  uint64_t now_us);
 
 /* recovery.c */
 void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us);

@@ -27,28 +27,32 @@ struct links *links_new(const struct links_config *config, uint64_t now_us) {
     ls->periods = (struct session_periods){SESSION_PERIOD_BITS, SESSION_PERIOD_US};
     /* Links that ended keep their place until the outermost call returns: twice the number. */
     ls->active_max = 2 * (ls->links_max + LINKS_HALF_OPEN_MAX);
-    while (1u << ls->slot_bits < ls->active_max) ls->slot_bits++;
-    ls->slots = calloc((size_t)1 << ls->slot_bits, sizeof *ls->slots);
-    ls->active = calloc(ls->active_max, sizeof *ls->active);
-    if (ls->slots == NULL || ls->active == NULL) {
-        links_free(ls);
-        return NULL;
-    }
+    ls->now_us = now_us;
     return ls;
 }
 
 static void link_free(struct link *l) {
     outbox_release(&l->outbox);
     inbox_release(&l->inbox);
-    secret_erase(l, offsetof(struct link, outbox));
+    unreliable_release(&l->unreliable);
+    sent_release(&l->sent);
+    dial_end(l);
+    answer_end(l);
+    path_release(l);
+    free(l->pace);
+    session_release(&l->session);
     free(l);
 }
 
 void links_free(struct links *ls) {
     if (ls == NULL) return;
-    for (unsigned i = 0; i < ls->active_len; i++) link_free(ls->active[i]);
-    free(ls->slots);
-    free(ls->active);
+    size_t at = 0;
+    for (struct link *l; (l = table_next(&ls->table, NULL, &at)) != NULL;) link_free(l);
+    table_release(&ls->table);
+    schedule_release(&ls->expire);
+    schedule_release(&ls->transmit);
+    ready_release(&ls->ready);
+    free(ls->asks);
     secret_erase(ls, sizeof *ls);
     free(ls);
 }
@@ -59,23 +63,25 @@ void links_set_periods(struct links *ls, const struct session_periods *periods) 
 
 struct link *links_new_link(struct links *ls, const struct public_key *peer,
                             const struct endpoint *to, enum link_state state, uint64_t now_us) {
-    if (ls->active_len == ls->active_max) return NULL;
+    if (ls->table.len == ls->active_max || schedule_reserve(&ls->expire, ls->table.len + 1) ||
+        schedule_reserve(&ls->transmit, ls->table.len + 1))
+        return NULL;
     struct link *l = calloc(1, sizeof *l);
     if (l == NULL) return NULL;
-    uint32_t mask = (1u << ls->slot_bits) - 1;
-    l->index = random_u32(&ls->random);
-    while (ls->slots[l->index & mask] != NULL)
-        l->index = (l->index & ~mask) | ((l->index + 1) & mask);
-    ls->slots[l->index & mask] = l;
-    ls->active[ls->active_len++] = l;
     l->links = ls;
-    l->state = state;
+    int err = state == LINK_DIALLING ? dial_start(l, to, now_us) : answer_start(l);
+    if (!err) err = table_add(&ls->table, l, peer, random_u32(&ls->random), &l->index);
+    if (err) {
+        link_free(l);
+        return NULL;
+    }
+    l->state = (uint8_t)state;
+    ls->counts[state]++;
     l->peer = *peer;
     l->endpoint = *to;
     l->waiting_since_us = l->loss_us = TIME_NEVER;
     received_init(&l->received);
     rtt_init(&l->rtt, now_us);
-    pace_init(&l->pace, now_us);
     outbox_init(&l->outbox);
     inbox_init(&l->inbox);
     unreliable_init(&l->unreliable);
@@ -84,33 +90,62 @@ struct link *links_new_link(struct links *ls, const struct public_key *peer,
 }
 
 struct link *links_at(struct links *ls, uint32_t index) {
-    struct link *l = ls->slots[index & ((1u << ls->slot_bits) - 1)];
-    return l != NULL && l->index == index && l->state != LINK_CLOSED ? l : NULL;
+    struct link *l = table_at(&ls->table, index);
+    return l != NULL && l->state != LINK_CLOSED ? l : NULL;
 }
 
-void links_enter(struct links *ls) { ls->depth++; }
+struct link *links_next(const struct links *ls, const struct public_key *peer, size_t *at) {
+    struct link *l = table_next(&ls->table, peer, at);
+    while (l != NULL && !public_key_equal(&l->peer, peer)) l = table_next(&ls->table, peer, at);
+    return l;
+}
+
+void links_enter(struct links *ls, uint64_t now_us) {
+    ls->depth++;
+    ls->now_us = u64_max(ls->now_us, now_us);
+}
+
+/* What is due at once is due since now, and keeps that time: links that wait take turns. */
+static uint64_t since(const struct due *d, uint64_t at_us, uint64_t now_us) {
+    if (at_us > now_us) return at_us;
+    return d->place != 0 ? u64_min(d->at_us, now_us) : now_us;
+}
+
+static void reschedule(struct link *l) {
+    struct links *ls = l->links;
+    uint64_t expire_us = link_expire_time(l), transmit_us = link_transmit_time(l);
+    schedule_set(&ls->expire, &l->expire_due, expire_us);
+    schedule_set(&ls->transmit, &l->transmit_due, since(&l->transmit_due, transmit_us, ls->now_us));
+}
+
+void links_touch(struct link *l) {
+    struct links *ls = l->links;
+    assert(ls->depth > 0);
+    if (l->state == LINK_CLOSED) reschedule(l); /* nothing more is due of it */
+    if (l->is_touched) return;
+    l->is_touched = true;
+    l->touched_next = ls->touched;
+    ls->touched = l;
+}
 
 void links_leave(struct links *ls) {
     assert(ls->depth > 0);
-    if (--ls->depth > 0 || !ls->has_closed) return;
-    unsigned kept = 0;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
-        if (l->state != LINK_CLOSED) {
-            ls->active[kept++] = l;
-            continue;
-        }
-        ls->slots[l->index & ((1u << ls->slot_bits) - 1)] = NULL;
+    if (--ls->depth > 0) return;
+    for (struct link *l; (l = ls->touched) != NULL;) {
+        ls->touched = l->touched_next;
+        l->is_touched = false;
+        reschedule(l);
+        if (l->state != LINK_CLOSED) continue;
+        table_remove(&ls->table, l->index);
+        ls->counts[LINK_CLOSED]--;
         link_free(l);
     }
-    ls->active_len = kept;
-    ls->has_closed = false;
 }
 
 static int rank_of(const struct link *l) {
     switch (l->state) {
     case LINK_UP: return 3;
-    case LINK_UNPROVEN: return l->dial.is_active ? 2 : 1;
+    case LINK_UNPROVEN: return l->dial != NULL ? 2 : 1;
     case LINK_DIALLING: return 2;
     default: return 0;
     }
@@ -118,35 +153,37 @@ static int rank_of(const struct link *l) {
 
 struct link *links_find(struct links *ls, const struct public_key *peer) {
     struct link *best = NULL;
-    for (unsigned i = 0; i < ls->active_len; i++) {
-        struct link *l = ls->active[i];
-        if (rank_of(l) > (best ? rank_of(best) : 0) && public_key_equal(&l->peer, peer)) best = l;
-    }
+    size_t at = 0;
+    for (struct link *l; (l = links_next(ls, peer, &at)) != NULL;)
+        if (rank_of(l) > (best ? rank_of(best) : 0)) best = l;
     return best;
 }
 
-size_t links_count(const struct links *ls, enum link_state state) {
-    size_t n = 0;
-    for (unsigned i = 0; i < ls->active_len; i++) n += ls->active[i]->state == state;
-    return n;
+size_t links_count(const struct links *ls, enum link_state state) { return ls->counts[state]; }
+
+static struct link *dial_new(struct links *ls, const struct public_key *peer,
+                             const struct endpoint *to, uint64_t now_us) {
+    if (ls->counts[LINK_UP] + ls->counts[LINK_DIALLING] >= ls->links_max) return NULL;
+    struct link *l = links_new_link(ls, peer, to, LINK_DIALLING, now_us);
+    if (l == NULL) return NULL;
+    l->is_initiator = true;
+    return l;
 }
 
 struct link *links_dial(struct links *ls, const struct public_key *peer, const struct endpoint *to,
                         uint64_t now_us) {
     if (public_key_equal(peer, &ls->identity->public) || !public_key_is_valid(peer)) return NULL;
+    links_enter(ls, now_us);
     struct link *l = links_find(ls, peer);
-    if (l != NULL) {
-        /* It dials us, or somebody repeats an old first message of it: our own dial waits until
-         * that should be known. */
-        if (l->state == LINK_UNPROVEN && !l->dial.is_active)
-            dial_start(l, to, now_us + LINK_DIAL_RETRY_US);
-        return l;
-    }
-    if (links_count(ls, LINK_UP) + links_count(ls, LINK_DIALLING) >= ls->links_max) return NULL;
-    l = links_new_link(ls, peer, to, LINK_DIALLING, now_us);
-    if (l == NULL) return NULL;
-    l->is_initiator = true;
-    dial_start(l, to, now_us);
+    /* It dials us, or somebody repeats an old first message of it: our own dial waits until that
+     * should be known. */
+    if (l == NULL)
+        l = dial_new(ls, peer, to, now_us);
+    else if (l->state == LINK_UNPROVEN && l->dial == NULL &&
+             dial_start(l, to, now_us + LINK_DIAL_RETRY_US) != 0)
+        l = NULL;
+    if (l != NULL) links_touch(l);
+    links_leave(ls);
     return l;
 }
 
@@ -157,7 +194,9 @@ void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us) 
         ls->stats.refused_format++;
         return;
     }
-    links_enter(ls);
+    uint8_t plain[DATAGRAM_MAX], *outer = ls->plain;
+    ls->plain = plain;
+    links_enter(ls, now_us);
     switch (d->data[0]) {
     case PACKET_INIT: handshake_take_init(ls, d, now_us); break;
     case PACKET_RESPONSE: dial_take_response(ls, d, now_us); break;
@@ -169,39 +208,42 @@ void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us) 
     default: ls->stats.refused_format++;
     }
     links_leave(ls);
+    ls->plain = outer;
+}
+
+static struct link *link_of_expire(struct due *d) {
+    return (struct link *)((char *)d - offsetof(struct link, expire_due));
+}
+
+static struct link *link_of_transmit(struct due *d) {
+    return (struct link *)((char *)d - offsetof(struct link, transmit_due));
 }
 
 void links_expire(struct links *ls, uint64_t now_us) {
-    links_enter(ls);
-    for (unsigned i = 0; i < ls->active_len; i++) link_expire(ls->active[i], now_us);
+    links_enter(ls, now_us);
+    while (schedule_time(&ls->expire) <= now_us) {
+        struct link *l = link_of_expire(schedule_first(&ls->expire));
+        link_expire(l, now_us);
+        reschedule(l);
+    }
     links_leave(ls);
 }
 
 uint64_t links_deadline(const struct links *ls) {
     if (!ready_is_empty(&ls->ready)) return 0;
-    uint64_t due_us = TIME_NEVER;
-    for (unsigned i = 0; i < ls->active_len; i++)
-        due_us = u64_min(due_us, link_deadline(ls->active[i]));
-    return due_us;
-}
-
-static size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us) {
-    if (l->state == LINK_CLOSED) return 0;
-    size_t n = dial_write_init(l, ret, now_us);
-    if (n == 0) n = handshake_write_response(l, ret, now_us);
-    if (n == 0) n = path_transmit(l, ret, now_us);
-    if (n == 0) n = transmit_data(l, ret, now_us);
-    return n;
+    return u64_min(schedule_time(&ls->expire), schedule_time(&ls->transmit));
 }
 
 size_t links_transmit(struct links *ls, struct datagram *ret, uint64_t now_us) {
     assert(ret->capacity >= LINK_DATAGRAM_SIZE);
-    links_enter(ls);
+    links_enter(ls, now_us);
     size_t n = ready_take(&ls->ready, ret);
-    for (unsigned i = 0; n == 0 && i < ls->active_len; i++) {
-        if (ls->cursor >= ls->active_len) ls->cursor = 0;
-        n = link_transmit(ls->active[ls->cursor], ret, now_us);
-        if (n == 0) ls->cursor++;
+    for (size_t i = ls->table.len; n == 0 && i > 0; i--) { /* each at most once */
+        if (schedule_time(&ls->transmit) > now_us) break;
+        struct link *l = link_of_transmit(schedule_first(&ls->transmit));
+        n = link_transmit(l, ret, now_us);
+        schedule_set(&ls->transmit, &l->transmit_due, TIME_NEVER); /* behind the others */
+        reschedule(l);
     }
     if (n > 0) {
         ls->stats.datagrams_out++;

@@ -1,7 +1,8 @@
 /* minimum.h - the smallest of the values of the last ten seconds, in ten buckets of a second.
  *
  * Coarse on purpose: base delays are asked for on every acknowledgement and may be a second older
- * than ten. Negate to keep a maximum. */
+ * than ten. Negate to keep a maximum. What does not fit 32 bits is cut to what does: microseconds
+ * of half an hour, two gigabits. */
 #ifndef MINIMUM_H
 #define MINIMUM_H
 
@@ -13,7 +14,7 @@
 #define MINIMUM_NONE INT64_MAX
 
 struct minimum {
-    int64_t buckets[MINIMUM_SECONDS];
+    int32_t buckets[MINIMUM_SECONDS];
     uint64_t second; /* of the newest bucket */
 };
 

@@ -7,11 +7,12 @@
 #include "core/base/err.h"
 
 #define REF_PART_BITS 4
+#define CAPACITY_MIN 4 /* powers of two: ids wrap evenly */
 
 static_assert(LINK_MESSAGE_MAX <= FRAME_PART_BYTES << REF_PART_BITS, "a part's number fits a ref");
 
-static struct outgoing *slot_of(struct outbox *o, uint32_t id) {
-    return &o->slots[id % LINK_MESSAGES_MAX];
+static struct outgoing *slot_of(const struct outbox *o, uint32_t id) {
+    return &o->slots[id & (o->capacity - 1u)];
 }
 
 static outbox_ref ref_make(uint32_t id, unsigned part) { return id << REF_PART_BITS | part; }
@@ -28,15 +29,29 @@ static struct outgoing *ref_find(struct outbox *o, outbox_ref ref, uint16_t *ret
 void outbox_init(struct outbox *o) { *o = (struct outbox){.first = 1, .next = 1}; }
 
 void outbox_release(struct outbox *o) {
-    for (size_t i = 0; i < LINK_MESSAGES_MAX; i++) free(o->slots[i].data);
+    for (uint32_t id = o->first; id != o->next; id++) free(slot_of(o, id)->data);
+    free(o->slots);
     outbox_init(o);
+}
+
+/* Twice the slots, where those there are lie all between first and next. */
+static int grow(struct outbox *o) {
+    if (o->next - o->first < o->capacity) return 0;
+    struct outbox grown = *o;
+    grown.capacity = (uint16_t)(o->capacity ? 2 * o->capacity : CAPACITY_MIN);
+    grown.slots = calloc(grown.capacity, sizeof *grown.slots);
+    if (grown.slots == NULL) return ERR_MEMORY;
+    for (uint32_t id = o->first; id != o->next; id++) *slot_of(&grown, id) = *slot_of(o, id);
+    free(o->slots);
+    *o = grown;
+    return 0;
 }
 
 int outbox_add(struct outbox *o, const void *data, size_t len) {
     assert(len >= 1 && len <= LINK_MESSAGE_MAX);
     if (o->next - o->first >= LINK_MESSAGES_MAX || o->bytes + len > OUTBOX_BYTES_MAX)
         return ERR_FULL;
-    uint8_t *copy = malloc(len);
+    uint8_t *copy = grow(o) ? NULL : malloc(len);
     if (copy == NULL) return ERR_MEMORY;
     memcpy(copy, data, len);
     bool is_parted = len > OUTBOX_SINGLE_MAX;
@@ -44,7 +59,7 @@ int outbox_add(struct outbox *o, const void *data, size_t len) {
     uint16_t all = (uint16_t)((1u << parts) - 1);
     *slot_of(o, o->next++) = (struct outgoing){
         .data = copy, .len = (uint16_t)len, .waiting = all, .unacked = all, .is_parted = is_parted};
-    o->bytes += len;
+    o->bytes += (uint32_t)len;
     o->waiting++;
     return 0;
 }
@@ -57,7 +72,7 @@ static bool may_send(const struct outbox *o, const struct outgoing *m) {
 bool outbox_is_due(const struct outbox *o) {
     if (o->waiting == 0) return false;
     for (uint32_t id = o->first; id != o->next; id++)
-        if (may_send(o, &o->slots[id % LINK_MESSAGES_MAX])) return true;
+        if (may_send(o, slot_of(o, id))) return true;
     return false;
 }
 
@@ -115,6 +130,10 @@ void outbox_acked(struct outbox *o, outbox_ref ref) {
     free(m->data);
     *m = (struct outgoing){0};
     while (o->first != o->next && slot_of(o, o->first)->data == NULL) o->first++;
+    if (o->first != o->next) return;
+    free(o->slots);
+    o->slots = NULL;
+    o->capacity = 0;
 }
 
 static void message_requeue(struct outbox *o, struct outgoing *m, uint16_t bits) {

@@ -19,16 +19,17 @@ struct outgoing {
     uint16_t len;
     uint16_t waiting; /* bit i: part i is to be sent */
     uint16_t unacked; /* bit i: part i is not acknowledged */
-    bool is_parted;
-    bool is_begun; /* a part of it was sent: counts towards OUTBOX_PARTED_MAX */
+    bool is_parted : 1;
+    bool is_begun : 1; /* a part of it was sent: counts towards OUTBOX_PARTED_MAX */
 };
 
 struct outbox {
-    struct outgoing slots[LINK_MESSAGES_MAX]; /* by id modulo their count */
-    uint32_t first, next;                     /* ids: first that may be open, next to be given */
-    size_t bytes;
-    unsigned waiting; /* messages with a part to be sent */
-    unsigned parted;  /* messages in parts that are begun */
+    struct outgoing *slots; /* by id modulo their count; NULL where none is open */
+    uint32_t first, next;   /* ids: first that may be open, next to be given */
+    uint32_t bytes;
+    uint16_t capacity; /* to LINK_MESSAGES_MAX, as many as lie between first and next */
+    uint16_t waiting;  /* messages with a part to be sent */
+    uint16_t parted;   /* messages in parts that are begun */
 };
 
 /* A message (28 bits of its id) and a part of it, as it stands in a sent record. */

@@ -11,26 +11,25 @@
 
 struct link;
 
-/* An address that the peer seems to have moved to. */
+/* An address that the peer seems to have moved to, and an answer to the peer that found us at
+ * another. On the heap while one of them is under way. */
 struct path {
-    bool is_active;
-    struct endpoint to;
-    uint8_t challenge[FRAME_PATH_BYTES];
+    bool is_active, answer_is_due;
+    struct endpoint to, answer_to;
+    uint8_t challenge[FRAME_PATH_BYTES], answer[FRAME_PATH_BYTES];
     unsigned tries;
     uint64_t next_us;
     uint64_t bytes_in, bytes_out;
 };
 
-struct path_answer {
-    bool is_due;
-    struct endpoint to;
-    uint8_t challenge[FRAME_PATH_BYTES];
-};
-
 /* An authentic datagram came from `from`. */
 void path_heard(struct link *l, const struct endpoint *from, size_t bytes, bool is_newest,
                 uint64_t now_us);
+void path_take_challenge(struct link *l, const struct endpoint *from,
+                         const uint8_t data[FRAME_PATH_BYTES]);
 void path_take_response(struct link *l, const uint8_t data[FRAME_PATH_BYTES], uint64_t now_us);
+/* Forgets what is under way. */
+void path_release(struct link *l);
 uint64_t path_deadline(const struct link *l);
 size_t path_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
 

@@ -29,7 +29,7 @@ static int take_part(struct link *l, const struct frame *f, uint64_t now_us) {
     struct assembly *whole = inbox_take_part(&l->inbox, f, &err);
     if (whole == NULL) return err;
     link_tell_message(l, whole->data, whole->total, now_us);
-    inbox_drop(whole);
+    inbox_drop(&l->inbox, whole);
     return 0;
 }
 
@@ -37,11 +37,6 @@ static int take_cell(struct link *l, const struct frame *f, uint64_t now_us) {
     if (l->links->handler->cell)
         l->links->handler->cell(l->links->owner, l, f->message.data, f->message.len, now_us);
     return 0;
-}
-
-static void take_challenge(struct link *l, const struct frame *f, const struct endpoint *from) {
-    l->path_answer = (struct path_answer){.is_due = true, .to = *from};
-    for (size_t i = 0; i < FRAME_PATH_BYTES; i++) l->path_answer.challenge[i] = f->path[i];
 }
 
 static void take_close(struct link *l, uint8_t reason, uint64_t now_us) {
@@ -62,7 +57,7 @@ static int take_frame(struct link *l, const struct frame *f, const struct endpoi
         if (!is_message(f)) return ERR_RANGE;
         link_tell_message(l, f->message.data, f->message.len, now_us);
         return 0;
-    case FRAME_PATH_CHALLENGE: take_challenge(l, f, from); return 0;
+    case FRAME_PATH_CHALLENGE: path_take_challenge(l, from, f->path); return 0;
     case FRAME_PATH_RESPONSE: path_take_response(l, f->path, now_us); return 0;
     case FRAME_CLOSE: take_close(l, f->reason, now_us); return 0;
     case FRAME_CELL: return take_cell(l, f, now_us);
@@ -70,46 +65,48 @@ static int take_frame(struct link *l, const struct frame *f, const struct endpoi
     }
 }
 
-bool receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
-                    uint64_t now_us) {
-    bool is_eliciting = false;
+enum received_kind receive_frames(struct link *l, struct reader *r, const struct endpoint *from,
+                                  uint64_t now_us) {
+    enum received_kind kind = RECEIVED_SILENT;
     while (reader_left(r) > 0 && l->state != LINK_CLOSED) {
         struct frame f;
         int err = frame_read(r, &f);
         if (!err) err = take_frame(l, &f, from, now_us);
-        if (err && err != ERR_DUPLICATE && err != ERR_MEMORY) {
-            link_end(l, LINK_END_PROTOCOL, now_us);
-            return false;
+        if (err && err != ERR_DUPLICATE) {
+            /* What there is no memory for would be acknowledged, and not come again. */
+            link_end(l, err == ERR_MEMORY ? LINK_END_LOCAL : LINK_END_PROTOCOL, now_us);
+            return RECEIVED_SILENT;
         }
-        is_eliciting |= frame_is_eliciting(f.type);
-        /* What there was no memory for comes again, because this is not acknowledged. */
-        if (err == ERR_MEMORY) return false;
+        if (frame_is_prompt(f.type)) kind = RECEIVED_PROMPT;
+        if (kind == RECEIVED_SILENT && frame_is_eliciting(f.type)) kind = RECEIVED_PATIENT;
     }
-    return is_eliciting;
+    return kind;
 }
 
 /* The peer answered from the address that its first message came from. */
 static void prove(struct link *l, uint64_t now_us) {
-    for (unsigned i = 0; i < l->answer.refs_len; i++) outbox_acked(&l->outbox, l->answer.refs[i]);
-    rtt_add(&l->rtt, now_us - l->answer.sent_us, 0, now_us);
+    const struct answer *a = l->answer;
+    for (unsigned i = 0; i < a->refs_len; i++) outbox_acked(&l->outbox, a->refs[i]);
+    rtt_add(&l->rtt, now_us - a->sent_us, 0, now_us);
     link_come_up(l, now_us);
 }
 
 static void take_opened(struct link *l, const struct datagram *d, size_t len, uint64_t counter,
                         uint64_t now_us) {
     bool is_here = endpoint_equal(&d->peer, &l->endpoint);
-    l->stats.datagrams_in++;
-    l->stats.bytes_in += d->len;
-    l->stats.received_us = now_us;
+    received_note(&l->received, counter, now_us);
+    l->counts.datagrams_in++;
+    l->counts.bytes_in += d->len;
+    l->received_us = now_us;
     l->waiting_since_us = TIME_NEVER;
     if (l->state == LINK_UNPROVEN) {
         if (is_here) prove(l, now_us);
         if (l->state == LINK_CLOSED) return;
     }
-    path_heard(l, &d->peer, d->len, counter == l->session.highest, now_us);
+    path_heard(l, &d->peer, d->len, counter == session_highest(&l->session), now_us);
     struct reader r = reader_init(l->links->plain, len);
-    bool is_eliciting = receive_frames(l, &r, &d->peer, now_us);
-    if (l->state != LINK_CLOSED) received_note(&l->received, counter, is_eliciting, now_us);
+    enum received_kind kind = receive_frames(l, &r, &d->peer, now_us);
+    if (l->state != LINK_CLOSED) received_await(&l->received, kind, now_us);
 }
 
 void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us) {
@@ -133,5 +130,6 @@ void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us) {
             ls->stats.refused_seal++;
         return;
     }
+    links_touch(l);
     take_opened(l, d, (size_t)n, counter, now_us);
 }

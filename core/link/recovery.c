@@ -1,7 +1,10 @@
 /* What became of what was sent: acknowledgements, losses and probes after RFC 9002, 5 and 6. */
+#include <stdlib.h>
+
 #include "core/base/err.h"
 #include "core/link/link_internal.h"
 
+#define ACK_MASK ((1u << FRAME_ACK_COUNTER_BITS) - 1)
 #define LOSS_PACKETS 3 /* RFC 9002, 6.1.1 */
 #define LOSS_REORDER_MAX_US (10 * US_PER_MS)
 #define OUTAGE_PROBES 2 /* unanswered: the path is out, not only a tail lost */
@@ -10,36 +13,37 @@
 struct news {
     struct pace_ack pace;
     bool has_largest;
+    uint64_t now_us;
 };
 
 static void record_acked(struct link *l, uint64_t sequence, struct news *news) {
     struct sent *s = sent_at(&l->sent, sequence);
     if (!s->is_in_flight) return;
     sent_settle(&l->sent, s);
-    for (unsigned i = 0; i < s->refs_len; i++) outbox_acked(&l->outbox, s->refs[i]);
+    for (unsigned i = 0; i < s->refs_len; i++) outbox_acked(&l->outbox, sent_ref(s, i));
     news->pace.bytes += s->bytes;
     news->pace.datagrams++;
     if (sequence < l->acked_end) return;
     l->acked_end = sequence + 1;
-    l->acked_sent_us = s->sent_us;
+    l->acked_sent_us = sent_time(s, news->now_us);
 }
 
 /* The records of counters low to high; those below the tail are settled. */
 static void range_acked(struct link *l, uint64_t low, uint64_t high, struct news *news) {
     uint64_t end = sent_find_end(&l->sent, high);
-    while (end > l->sent.tail && sent_at(&l->sent, end - 1)->counter >= low)
+    while (end > l->sent.tail &&
+           (int32_t)(sent_at(&l->sent, end - 1)->counter - (uint32_t)low) >= 0)
         record_acked(l, --end, news);
 }
 
 static void record_lost(struct link *l, struct sent *s, uint64_t now_us) {
     sent_settle(&l->sent, s);
-    for (unsigned i = 0; i < s->refs_len; i++) outbox_requeue(&l->outbox, s->refs[i]);
-    l->stats.datagrams_lost++;
-    pace_on_lost(&l->pace);
-    uint64_t tokens[SENT_TOKENS_MAX];
-    for (unsigned i = 0; i < SENT_TOKENS_MAX; i++) tokens[i] = s->tokens[i];
-    for (unsigned i = 0; i < SENT_TOKENS_MAX && l->state != LINK_CLOSED; i++)
-        link_tell_lost(l, tokens[i], now_us);
+    for (unsigned i = 0; i < s->refs_len; i++) outbox_requeue(&l->outbox, sent_ref(s, i));
+    l->counts.datagrams_lost++;
+    if (l->pace != NULL) pace_on_lost(l->pace);
+    uint64_t first = s->token, second = s->has_second ? s->second : 0; /* telling may move it */
+    link_tell_lost(l, first, now_us);
+    if (l->state != LINK_CLOSED) link_tell_lost(l, second, now_us);
 }
 
 /* Lost is what was sent before something acknowledged, by three datagrams or 9/8 of a round trip.
@@ -52,21 +56,23 @@ static void losses_find(struct link *l, uint64_t now_us) {
     for (uint64_t i = l->sent.tail; i < l->acked_end && l->state != LINK_CLOSED; i++) {
         struct sent *s = sent_at(&l->sent, i);
         if (!s->is_in_flight) continue;
+        uint64_t sent_us = sent_time(s, now_us);
         bool is_passed =
-            l->acked_end - 1 - i >= LOSS_PACKETS && s->sent_us + reorder_us <= l->acked_sent_us;
-        if (is_passed || s->sent_us + delay_us <= now_us)
+            l->acked_end - 1 - i >= LOSS_PACKETS && sent_us + reorder_us <= l->acked_sent_us;
+        if (is_passed || sent_us + delay_us <= now_us)
             record_lost(l, s, now_us);
         else
-            l->loss_us = u64_min(l->loss_us, s->sent_us + delay_us);
+            l->loss_us = u64_min(l->loss_us, sent_us + delay_us);
     }
     sent_trim(&l->sent);
 }
 
-/* The whole counter of the largest acknowledged; false where it was never sent. */
+/* The whole counter of the largest acknowledged; false where it was never sent. Less than 2^24 are
+ * sent, or skipped by a change of keys, within a round trip. */
 static bool largest_expand(const struct link *l, uint32_t low, uint64_t *ret) {
     if (l->session.counter == 0) return false;
     uint64_t last = l->session.counter - 1;
-    uint64_t below = (uint32_t)((uint32_t)last - low);
+    uint64_t below = ((uint32_t)last - low) & ACK_MASK;
     if (below > last) return false;
     *ret = last - below;
     return true;
@@ -86,23 +92,33 @@ static bool ranges_acked(struct link *l, const struct ack_frame *f, uint64_t lar
     return true;
 }
 
+/* The peer's time, of which 24 bits came: nearest to what its clock should say now. The first
+ * acknowledgement decides which of many; only differences count. */
+static uint32_t received_expand(struct link *l, uint32_t low, uint64_t now_us) {
+    uint32_t expected = (uint32_t)now_us + l->clock_us;
+    uint32_t ahead = (low - expected) & ACK_MASK;
+    if (ahead > ACK_MASK / 2) ahead -= ACK_MASK + 1;
+    l->clock_us += ahead;
+    return expected + ahead;
+}
+
 static void largest_note(struct link *l, const struct ack_frame *f, uint64_t largest,
-                         struct news *news) {
+                         struct news *news, uint64_t now_us) {
     uint64_t end = sent_find_end(&l->sent, largest);
     if (end == l->sent.tail) return;
     const struct sent *s = sent_at(&l->sent, end - 1);
-    if (s->counter != largest || !s->is_in_flight) return;
+    if (s->counter != (uint32_t)largest || !s->is_in_flight) return;
     news->has_largest = true;
-    news->pace.sent_us = s->sent_us;
-    news->pace.received_us = f->received_us;
+    news->pace.sent_us = sent_time(s, now_us);
+    news->pace.received_us = received_expand(l, f->received_us, now_us);
 }
 
 void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_us) {
     uint64_t largest;
-    struct news news = {0};
+    struct news news = {.now_us = now_us};
     bool is_valid = largest_expand(l, f->largest, &largest);
     if (is_valid) {
-        largest_note(l, f, largest, &news);
+        largest_note(l, f, largest, &news, now_us);
         is_valid = ranges_acked(l, f, largest, &news);
     }
     if (!is_valid) {
@@ -114,18 +130,23 @@ void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_u
     l->probe_base_us = now_us;
     if (news.has_largest) rtt_add(&l->rtt, now_us - news.pace.sent_us, f->delay_us, now_us);
     losses_find(l, now_us);
-    if (l->state == LINK_CLOSED || !news.has_largest) return;
-    news.pace.rtt_least_us = rtt_least(&l->rtt, now_us);
-    pace_on_ack(&l->pace, &news.pace, now_us);
+    if (l->state == LINK_CLOSED || l->pace == NULL) return;
+    if (now_us - l->cell_us >= LINK_PACE_IDLE_US) {
+        free(l->pace);
+        l->pace = NULL;
+    } else if (news.has_largest) {
+        news.pace.rtt_least_us = rtt_least(&l->rtt, now_us);
+        pace_on_ack(l->pace, &news.pace, now_us);
+    }
 }
 
 void recovery_reset(struct link *l, uint64_t now_us) {
-    uint64_t end = l->sent.head;
+    uint64_t end = sent_head(&l->sent);
     for (uint64_t i = l->sent.tail; i < end && l->state != LINK_CLOSED; i++) {
         struct sent *s = sent_at(&l->sent, i);
         if (s->is_in_flight) record_lost(l, s, now_us);
     }
-    sent_init(&l->sent);
+    sent_release(&l->sent);
     outbox_requeue_all(&l->outbox);
     l->acked_end = 0;
     l->probes = 0;
@@ -136,7 +157,7 @@ void recovery_reset(struct link *l, uint64_t now_us) {
 uint64_t recovery_deadline(const struct link *l) {
     if (sent_is_empty(&l->sent)) return TIME_NEVER;
     if (l->loss_us != TIME_NEVER) return l->loss_us;
-    return l->probe_base_us + rtt_probe_delay(&l->rtt, l->probes);
+    return l->probe_base_us + rtt_probe_delay(&l->rtt, l->is_prompt, l->probes);
 }
 
 /* Something that must be acknowledged, because what went before was not: the oldest messages once
@@ -146,8 +167,8 @@ static void probe(struct link *l, uint64_t now_us) {
     l->probe_base_us = now_us;
     l->probe_is_due = true;
     const struct sent *oldest = sent_at(&l->sent, l->sent.tail);
-    for (unsigned i = 0; i < oldest->refs_len; i++) outbox_requeue(&l->outbox, oldest->refs[i]);
-    if (l->probes >= OUTAGE_PROBES) pace_on_outage(&l->pace, now_us);
+    for (unsigned i = 0; i < oldest->refs_len; i++) outbox_requeue(&l->outbox, sent_ref(oldest, i));
+    if (l->probes >= OUTAGE_PROBES && l->pace != NULL) pace_on_outage(l->pace, now_us);
 }
 
 void recovery_expire(struct link *l, uint64_t now_us) {

@@ -35,10 +35,11 @@ uint64_t rtt_loss_delay(const struct rtt *r) {
     return rtt_us + u64_max(rtt_us / 8, RECEIVED_LATE_US + 4 * r->variation_us);
 }
 
-uint64_t rtt_probe_delay(const struct rtt *r, unsigned count) {
+uint64_t rtt_probe_delay(const struct rtt *r, bool is_prompt, unsigned count) {
     uint64_t smoothed = r->smoothed_us ? r->smoothed_us : RTT_INITIAL_US;
     uint64_t variation = r->smoothed_us ? r->variation_us : RTT_INITIAL_US / 2;
-    uint64_t once = smoothed + u64_max(4 * variation, RTT_GRANULARITY_US) + RECEIVED_DELAY_US;
+    uint64_t delay_us = is_prompt ? RECEIVED_PROMPT_US : RECEIVED_DELAY_US;
+    uint64_t once = smoothed + u64_max(4 * variation, RTT_GRANULARITY_US) + delay_us;
     uint64_t backed_off = once << (count < 8 ? count : 8);
     return u64_min(backed_off, u64_max(once, RTT_PROBE_MAX_US));
 }

@@ -23,7 +23,8 @@ uint64_t rtt_least(const struct rtt *r, uint64_t now_us);
 /* How long after its sending, a later one being acknowledged, a datagram is lost: RFC 9002, 6.1.2,
  * but never sooner than one that was only late would be acknowledged. */
 uint64_t rtt_loss_delay(const struct rtt *r);
-/* When to probe after `count` probes without an answer (RFC 9002, 6.2.1). */
-uint64_t rtt_probe_delay(const struct rtt *r, unsigned count);
+/* When to probe after `count` probes without an answer (RFC 9002, 6.2.1); `is_prompt`: what was
+ * sent is acknowledged after RECEIVED_PROMPT_US, otherwise after RECEIVED_DELAY_US. */
+uint64_t rtt_probe_delay(const struct rtt *r, bool is_prompt, unsigned count);
 
 #endif

@@ -3,8 +3,8 @@
  * The key in use follows from the counter: counter >> period_bits is the period, and each period's
  * key is the Noise rekeying of the one before. So no bit on the wire says which key was used. A
  * sender changes the period when the counter reaches it, and once its key is two minutes old by
- * skipping to the next period's first counter. A receiver keeps the keys of this period, of the
- * next, and for a while of the one before.
+ * skipping to the next period's first counter. A receiver keeps the key of this period, makes the
+ * next one's when something claims to be sealed with it, and keeps for a while the one before.
  * Invariant: nothing changes for a datagram that does not open. */
 #ifndef SESSION_H
 #define SESSION_H
@@ -22,26 +22,36 @@ struct session_periods {
     uint64_t us;
 };
 
+/* The period before the current one. */
+struct session_past {
+    struct seal_key key;
+    uint64_t until_us;
+    struct replay window;
+};
+
 struct session {
     bool is_ready;
     uint32_t remote_index;
-    struct session_periods periods;
+    const struct session_periods *periods;
 
     uint64_t counter; /* next to be sent */
     uint64_t send_since_us;
-    struct seal_key send;
-
-    uint64_t highest; /* received */
-    uint64_t receive_period;
-    uint64_t previous_until_us;
-    struct seal_key previous, current, next;
-    struct replay windows[2]; /* of even and odd periods */
+    struct seal_key send, receive;
+    struct session_past *past; /* NULL before a change of keys, some time after one, or where there
+                                  was no memory: then what is late is refused */
+    struct replay window;      /* of the period of the highest counter received */
 };
 
+/* `periods` are borrowed. */
 void session_start(struct session *s, const struct noise *noise, uint32_t remote_index,
                    const struct session_periods *periods, uint64_t now_us);
 /* Erases the keys. */
 void session_release(struct session *s);
+
+/* What was received of the period before; NULL where nothing is kept. */
+const struct replay *session_past_window(const struct session *s);
+/* The highest counter received; 0 for none. */
+uint64_t session_highest(const struct session *s);
 
 /* The counter for the next datagram; changes the key where a period begins. */
 uint64_t session_next_counter(struct session *s, uint64_t now_us);

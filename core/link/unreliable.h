@@ -20,13 +20,14 @@ struct unreliable {
 };
 
 struct unreliable_queue {
-    uint8_t bytes[UNRELIABLE_QUEUE_BYTES]; /* a struct unreliable, then its data, and so on */
-    size_t start, end;
+    uint8_t *bytes;  /* a struct unreliable, then its data, and so on; NULL where empty */
     uint64_t due_us; /* the earliest of all; TIME_NEVER where empty */
+    uint16_t start, end, capacity; /* to UNRELIABLE_QUEUE_BYTES */
 };
 
 void unreliable_init(struct unreliable_queue *q);
-/* Returns 0 or ERR_FULL. `len` from 1 to UNRELIABLE_MAX. */
+void unreliable_release(struct unreliable_queue *q);
+/* Returns 0, ERR_FULL or ERR_MEMORY. `len` from 1 to UNRELIABLE_MAX. */
 MUST_CHECK int unreliable_add(struct unreliable_queue *q, const void *data, size_t len,
                               uint64_t token, uint64_t now_us);
 /* The first one and its data, or false. */

@@ -88,8 +88,9 @@ static void feed_sealed(struct world *w, const uint8_t *frames, size_t len) {
     struct datagram d = {.data = buffer, .capacity = sizeof buffer};
     struct endpoint to = address(1);
     transmit_start(l, &d, &to);
-    write_bytes(&l->build.w, frames, size_min(len, writer_room(&l->build.w)));
-    l->build.has_other = true;
+    struct build *b = &l->links->build;
+    write_bytes(&b->w, frames, size_min(len, writer_room(&b->w)));
+    b->has_other = true;
     feed(w, buffer, transmit_finish(l, w->now_us));
 }
 

@@ -48,8 +48,9 @@ static void on_cell(void *owner, struct link *link, const uint8_t *data, size_t 
 
 static void on_lost(void *owner, struct link *link, uint64_t token, uint64_t now_us) {
     (void)link;
-    (void)now_us;
     struct station *s = owner;
+    uint64_t sent_us = s->sent_at_us[token % ARRAY_LEN(s->sent_at_us)];
+    if (s->lost < STATION_LOSSES_MAX) s->lost_after_us[s->lost] = now_us - sent_us;
     s->lost++;
     if (s->lost_tokens[token % sizeof s->lost_tokens]++) s->lost_twice++;
 }
@@ -121,6 +122,7 @@ static size_t cell_transmit(struct station *s, struct datagram *ret, uint64_t no
     if (link_begin(s->link, ret, now_us) != 0) return 0;
     if (link_room(s->link) >= sizeof header + sizeof payload) {
         s->cells_sent++;
+        s->sent_at_us[s->cells_sent % ARRAY_LEN(s->sent_at_us)] = now_us;
         int err =
             link_add_cell(s->link, header, sizeof header, payload, sizeof payload, s->cells_sent);
         assert(err == 0);

@@ -9,6 +9,7 @@
 #define STATION_CELL 1120
 #define STATION_BACKLOG_MAX 400
 #define STATION_IDS_MAX 4096
+#define STATION_LOSSES_MAX 4096
 
 struct station {
     struct network *network;
@@ -34,6 +35,8 @@ struct station {
     uint64_t cells_sent;
     uint64_t cells_at_us[64]; /* cells that came, by the 100 ms of the run's last 6.4 s */
     uint8_t lost_tokens[1 << 17];
+    uint64_t sent_at_us[1 << 17];               /* of the cell with this token */
+    uint64_t lost_after_us[STATION_LOSSES_MAX]; /* from a cell's sending to its lost */
 };
 
 struct station_options {

@@ -75,7 +75,7 @@ Test(inbox, puts_together_at_most_eight_at_a_time) {
     struct assembly *whole = inbox_take_part(&b, &rest, &err);
     cr_assert_not_null(whole);
     cr_assert_eq(whole->total, 1500);
-    inbox_drop(whole);
+    inbox_drop(&b, whole);
     cr_assert_null(inbox_take_part(&b, &rest, &err));
     cr_assert_eq(err, ERR_DUPLICATE, "delivered once");
     cr_assert_null(inbox_take_part(&b, &ninth, &err));
