@@ -5,6 +5,7 @@
 #   make test                  installs what tests need besides, builds and runs all of them
 #   make lint                  format, sizes, layers, clang's and cppcheck's opinion
 #   make unit | sim | race | e2e | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make pacing                the pacer and others, compared over simulated uplinks
 #   make install DESTDIR= PREFIX=/usr/local
 #   make clean
 #
@@ -71,6 +72,9 @@ SIM_PROGRAMS   := $(call programs,sim)
 RACE_PROGRAMS  := $(call programs,race)
 E2E_PROGRAMS   := $(call programs,e2e)
 BENCH_PROGRAMS := $(call programs,bench)
+# One simulation, with the program's own pacer and with the ones that it was compared with.
+PACING_OBJECTS  := $(call objects,$(filter-out tests/pacing/control%.c,$(wildcard tests/pacing/*.c)))
+PACING_PROGRAMS := $(OUT)/tests/pacing-pace $(patsubst tests/pacing/control_%.c,$(OUT)/tests/pacing-%,$(wildcard tests/pacing/control_*.c))
 E2E_SCRIPTS    := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
 FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
@@ -97,7 +101,7 @@ RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo test test-programs unit sim race e2e fuzz bench lint lint-objects install clean force
+.PHONY: all demo test test-programs unit sim pacing race e2e fuzz bench lint lint-objects install clean force
 .DELETE_ON_ERROR:
 all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
@@ -149,6 +153,12 @@ $(TAGGED_PROGRAMS): LINK += $(TAG_FLAGS)
 $(TAGGED_PROGRAMS): $(TAG_SYMBOLS)
 $(OUT)/tests/bench-bench_tags: $(TAG_OBJECTS)
 
+$(OUT)/tests/pacing-pace: $(PACING_OBJECTS) $$(TEST_LIBS)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
+# A pacer that stands before the archives takes the place of theirs.
+$(OUT)/tests/pacing-%: $(OUT)/tests/pacing/control_%.o $(OUT)/tests/pacing/control.o $(PACING_OBJECTS) $$(TEST_LIBS)
+	$(call say,LINK)$(LINK) $(PKG_LIBS)
+
 $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)
 
@@ -156,7 +166,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FU
 unit-programs: $(UNIT_PROGRAMS)
 race-programs: $(RACE_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
-test-programs: all unit-programs $(SIM_PROGRAMS) $(E2E_PROGRAMS)
+test-programs: all unit-programs $(SIM_PROGRAMS) $(OUT)/tests/pacing-pace $(E2E_PROGRAMS)
 	$(if $(RACE_PROGRAMS),+@$(RACE_MAKE) race-programs)
 	$(if $(FUZZ_PROGRAMS),+@$(FUZZ_MAKE) fuzz-programs)
 
@@ -168,7 +178,8 @@ demo:
 test:
 	@scripts/setup --tests
 	+@$(MAKE) --no-print-directory $(JOBS) test-programs
-	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) $(RACE_ELSEWHERE) \
+	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) \
+	    "$(OUT)/tests/pacing-pace --check" "$(OUT)/tests/pacing-pace --check --rare-acks" $(RACE_ELSEWHERE) \
 	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
 
 # Plain programs for the thread sanitizer, which Criterion does not run under.
@@ -188,6 +199,8 @@ fuzz:
 	@scripts/setup --tests
 	+@$(FUZZ_MAKE) fuzz-programs
 	@$(RUN_TESTS) --fuzz-seconds $(FUZZ_SECONDS) $(FUZZ_ELSEWHERE)
+pacing: $(PACING_PROGRAMS)
+	@for p in $^; do echo "$$p"; $$p || exit 1; $$p --rare-acks || exit 1; done
 bench: $(BENCH_PROGRAMS)
 	@for b in $^; do $$b || exit 1; done
 

@@ -1,38 +1,36 @@
-#include "core/link/pace.h"
+#include "core/link/pace_internal.h"
 
-#define QUEUE_AIM_US 8000 /* where growth and draining meet: half of what may stand */
 #define QUEUE_LOW_US 3000
 #define NOISE_US 6000      /* delays that go up and down by so much are jitter, */
 #define NOISE_SAMPLES 8    /* and their minimum needs more samples, */
-#define NOISE_FACTOR 2     /* and is added to the aim, */
+#define NOISE_FACTOR 3     /* and is added to the aim, */
 #define NOISE_MAX_US 25000 /* up to a point */
 #define NOISE_ROUNDS 4     /* but not for ever */
 #define ROUND_MIN_US (30 * US_PER_MS)
 #define ROUND_MAX_US (200 * US_PER_MS)
 #define ROUND_SAMPLES_MIN 2
-#define SETTLE_ROUNDS 3     /* feedback is a round old: correct over three */
-#define GAIN_STARTING 1.0   /* doubles a round until a queue is seen */
-#define GAIN_QUIET_MAX 0.25 /* after several rounds without one */
-#define NEAR_BELOW 0.85     /* of the rate that last made a queue */
-#define NEAR_ABOVE 1.3
-#define LOW_US (5 * US_PER_S) /* a base delay is refreshed this often, by a short drain */
-#define STUCK_US US_PER_S     /* a queue that stands this long at half the rate is not ours */
-#define LOSS_SAMPLE_MIN 50    /* datagrams: at 2 % loss five or more lost are rare (0.3 %) */
+#define PERIOD_US (5 * US_PER_S) /* delays and rates are remembered for one to two of it */
+#define YIELD_S 6 /* more than a period: links that compete with each other all end it */
+#define IDLE_US (20 * US_PER_MS) /* without a datagram: what is sent next is a new train */
+#define PAUSED_US (50 * US_PER_MS)
+#define TRAIN_WAIT_US (800 * US_PER_MS) /* what a round may last for the sake of a train */
+#define START_QUEUE_US 6000             /* a queue that ends the start, */
+#define START_DATAGRAMS 4               /* after so many, */
+#define START_CARRIED 0.87 /* where sending took less than this of the time of coming */
 #define CHARGE_AHEAD_US (100 * US_PER_MS)
 
-static uint64_t rate_clamp(double bps) {
-    if (bps < (double)PACE_RATE_MIN) return PACE_RATE_MIN;
-    if (bps > (double)PACE_RATE_MAX) return PACE_RATE_MAX;
-    return (uint64_t)bps;
+static void period_clear(struct pace_period *period) {
+    *period = (struct pace_period){.delay_us = INT32_MAX};
 }
 
 void pace_init(struct pace *p, uint64_t now_us) {
     *p = (struct pace){.rate_bps = PACE_RATE_INITIAL,
-                       .round_delay_us = INT64_MAX,
+                       .round_delay_us = INT32_MAX,
+                       .period_us = now_us,
                        .low_us = now_us,
                        .is_starting = true};
-    minimum_init(&p->delay_us, now_us);
-    minimum_init(&p->delivered_bps, now_us);
+    period_clear(&p->period[0]);
+    period_clear(&p->period[1]);
 }
 
 static uint64_t rate_now(const struct pace *p) {
@@ -53,193 +51,205 @@ uint64_t pace_time(const struct pace *p) { return u64_sub(p->next_us, burst_us(p
 
 void pace_charge(struct pace *p, size_t bytes, uint64_t now_us) {
     uint64_t cost_us = bytes_us(p, bytes);
-    p->round_sent++;
+    bool is_large = bytes >= PACE_DATAGRAM / 4; /* others may be acknowledgements alone */
+    if (is_large && now_us > p->next_us + IDLE_US) {
+        p->train_us = now_us;
+        p->idle_us = p->charged_us;
+    }
+    if (is_large) p->charged_us = (uint32_t)now_us;
+    if (p->round_sent < UINT16_MAX) p->round_sent++;
     /* Held back: the bucket had not filled up again, or had for less than a quarter datagram. */
-    if (now_us < p->next_us + cost_us / 4) p->round_held++;
-    p->next_us = u64_min(u64_max(p->next_us, now_us) + cost_us, now_us + CHARGE_AHEAD_US);
+    if (now_us < p->next_us + cost_us / 4 && p->round_held < UINT16_MAX) p->round_held++;
+    uint64_t most_us = u64_max(p->next_us, now_us + CHARGE_AHEAD_US);
+    p->next_us = u64_min(u64_max(p->next_us, now_us) + cost_us, most_us);
 }
+
+/* Of times that lie less than half an hour apart, by their low bits. */
+static bool is_before(uint32_t a_us, uint64_t b_us) { return (int32_t)(a_us - (uint32_t)b_us) < 0; }
 
 uint64_t pace_window(const struct pace *p, uint64_t rtt_least_us) {
-    if (!p->is_measured) return PACE_WINDOW_MIN;
+    bool is_untried = p->is_starting && (p->train_us == 0 || is_before(p->acked_us, p->train_us));
+    uint64_t bps = p->is_starting ? u64_min(p->rate_bps, 2 * pace_delivered(p)) : p->rate_bps;
+    uint64_t least = PACE_WINDOW_INITIAL;
+    if (p->is_starting && !is_untried) least = PACE_WINDOW_STARTING;
     /* A round trip, the wait for an acknowledgement, and as much again for what is uneven. */
-    uint64_t bytes = p->rate_bps / 8 * (rtt_least_us + 100 * US_PER_MS) / US_PER_S;
-    return u64_min(u64_max(bytes, PACE_WINDOW_MIN), PACE_WINDOW_MAX);
+    uint64_t bytes = bps / 8 * (rtt_least_us + 100 * US_PER_MS) / US_PER_S;
+    return u64_min(u64_max(bytes, least), PACE_WINDOW_MAX);
 }
 
-static uint64_t delivered_most(const struct pace *p, uint64_t now_us) {
-    int64_t least = minimum_get(&p->delivered_bps, now_us);
-    return least == MINIMUM_NONE ? 0 : (uint64_t)-least;
-}
-
-/* Judges loss once enough datagrams are settled; 0 until then. */
-static double loss_judge(struct pace *p) {
-    unsigned settled = p->acked + p->lost;
-    if (settled < LOSS_SAMPLE_MIN) return 0;
-    double loss = (double)p->lost / settled;
-    p->acked = p->lost = 0;
-    return loss;
-}
-
-/* What jitter alone makes of the minimum of a few samples is not a queue. */
-static double aim_us(const struct pace *p) { return QUEUE_AIM_US + (double)p->noise_us; }
-
-/* Close to the rate that last made a queue, growth is slow; far from it, the longer no queue is
- * seen the faster. */
-static double gain_of(struct pace *p, uint64_t round_us) {
-    if (p->is_starting) return GAIN_STARTING;
-    double queue_us = (double)p->queue_us, full = (double)p->full_bps, rate = (double)p->rate_bps;
-    double gain = (aim_us(p) - queue_us) / (double)(SETTLE_ROUNDS * round_us);
-    p->quiet_rounds = queue_us < aim_us(p) / 2 ? p->quiet_rounds + 1 : 0;
-    if (rate > NEAR_BELOW * full && rate < NEAR_ABOVE * full) return gain / 2;
-    for (unsigned i = 0; i < p->quiet_rounds && gain < GAIN_QUIET_MAX; i++) gain *= 2;
-    return gain < GAIN_QUIET_MAX ? gain : GAIN_QUIET_MAX;
-}
-
-static void grow(struct pace *p, uint64_t round_us, uint64_t now_us) {
-    double next = (double)p->rate_bps * (1 + gain_of(p, round_us));
-    uint64_t most_bps = u64_max(2 * delivered_most(p, now_us), p->rate_bps);
-    p->rate_bps = u64_min(rate_clamp(next), most_bps);
-}
-
-/* A queue that stays although less than half is sent: the route or somebody else changed it. */
-static bool is_stuck(struct pace *p, uint64_t now_us) {
-    if (p->cut_since_us == 0) {
-        p->cut_since_us = now_us;
-        p->cut_rate_bps = p->rate_bps;
-        p->cut_queue_us = 0;
+static void period_step(struct pace *p, uint64_t now_us) {
+    if (now_us - p->period_us < PERIOD_US) return;
+    p->period_us = now_us;
+    struct pace_period before = p->period[0];
+    /* Beside a TCP the queue may not be empty for long: what it was then is still the base. */
+    int32_t base_us = p->is_competing ? pace_base(p) : INT32_MAX;
+    /* What fills a buffer loses datagrams, and so do we: without any we fill it ourselves. */
+    if (p->is_competing && !p->has_lost) {
+        p->is_competing = false;
+        p->cut_us = 0;
+        p->yield_s = (uint32_t)(now_us / US_PER_S) + YIELD_S;
     }
-    p->cut_queue_us = u64_max(p->cut_queue_us, p->queue_us);
-    return now_us - p->cut_since_us >= STUCK_US && 2 * p->rate_bps <= p->cut_rate_bps &&
-           4 * p->queue_us > 3 * p->cut_queue_us;
+    p->has_lost = false;
+    period_clear(&p->period[0]);
+    p->period[0].delay_us = base_us;
+    p->period[1] = before;
 }
 
-static void shrink(struct pace *p, uint64_t round_us, uint64_t now_us) {
-    p->is_starting = false;
-    p->quiet_rounds = 0;
-    if (is_stuck(p, now_us)) {
-        minimum_init(&p->delay_us, now_us);
-        minimum_add(&p->delay_us, p->round_delay_us, now_us);
-        p->rate_bps = rate_clamp((double)p->cut_rate_bps / 2);
-        p->cut_since_us = 0;
-        return;
-    }
-    double excess_us = (double)p->queue_us - aim_us(p);
-    double factor = 1 - excess_us / (double)(SETTLE_ROUNDS * round_us);
-    double rate = (double)p->rate_bps, delivered = (double)p->last_delivered_bps;
-    if (p->is_limited) {
-        /* With a queue standing, what was delivered is what the path carries. */
-        p->full_bps = p->last_delivered_bps;
-        double next = delivered * (factor < 0.5 ? 0.5 : factor);
-        p->rate_bps = rate_clamp(next > rate / 2 ? next : rate / 2);
-    } else if (p->queue_us > PACE_QUEUE_US + p->noise_us) {
-        /* What was delivered is what was asked for: no reason to go below it. */
-        double next = rate * 0.8 > delivered ? rate * 0.8 : delivered;
-        p->rate_bps = rate_clamp(next < rate ? next : rate);
-    }
+/* When the train's first datagram came, had it not waited; on the receiver's clock. */
+static uint32_t train_arrival_us(const struct pace *p) {
+    return (uint32_t)p->train_us + p->origin_us + (uint32_t)pace_base(p);
 }
 
-/* Growth stays within twice of what the path has shown it carries, or of the start. */
-static void rate_bound(struct pace *p, uint64_t now_us) {
-    uint64_t most_bps = u64_max(2 * delivered_most(p, now_us), PACE_RATE_INITIAL);
-    p->rate_bps = u64_min(p->rate_bps, most_bps);
+/* What the path delivered in this round; 0 where that says nothing. Losses count: they took their
+ * share of the time. */
+static uint32_t delivered(const struct pace *p) {
+    uint32_t span_us = p->received_us - p->round_received_us;
+    if (span_us == 0 || span_us > INT32_MAX || p->round_acked == 0) return 0;
+    double settled = (double)(p->round_acked + p->round_lost) / p->round_acked;
+    double kbps = p->round_bytes * 8.0 * PACE_KBPS / span_us * (settled < 1.5 ? settled : 1.5);
+    return kbps < 4e9 ? (uint32_t)kbps : 0;
 }
 
 static void round_measure(struct pace *p, uint64_t now_us) {
-    int64_t base_us = minimum_get(&p->delay_us, now_us);
-    p->queue_us = (uint64_t)(p->round_delay_us - base_us);
+    p->queue_us = (uint32_t)(p->round_delay_us - pace_base(p));
     uint64_t noise_us =
         NOISE_FACTOR * u64_min(p->round_rise_us, p->round_fall_us) / p->round_samples;
-    p->noise_us = (7 * p->noise_us + u64_min(noise_us, NOISE_MAX_US)) / 8;
+    p->noise_us = (uint32_t)((7 * p->noise_us + u64_min(noise_us, NOISE_MAX_US)) / 8);
     if (p->queue_us < QUEUE_LOW_US + p->noise_us) p->low_us = now_us;
     p->is_limited = 2 * p->round_held > p->round_sent;
-    uint32_t span_us = p->received_us - p->round_received_us;
-    if (p->is_measured && span_us > 0 && span_us < INT32_MAX) {
-        p->last_delivered_bps = p->round_bytes * 8 * US_PER_S / span_us;
-        minimum_add(&p->delivered_bps, -(int64_t)p->last_delivered_bps, now_us);
-    }
+    uint32_t kbps = delivered(p);
+    if (kbps == 0) return;
+    p->delivered_kbps = kbps;
+    p->period[0].delivered_kbps = (uint32_t)u64_max(kbps, p->period[0].delivered_kbps);
 }
 
 static void round_start(struct pace *p, uint64_t now_us) {
-    p->round_since_us = now_us;
+    p->round_us = now_us;
     p->round_received_us = p->received_us;
-    p->round_delay_us = INT64_MAX;
-    p->round_rise_us = p->round_fall_us = 0;
-    p->round_samples = p->round_sent = p->round_held = 0;
-    p->round_bytes = 0;
-}
-
-static void round_judge(struct pace *p, uint64_t round_us, uint64_t now_us) {
-    double loss = loss_judge(p);
-    if (p->is_draining) {
-        p->is_draining = false; /* what was delivered meanwhile says nothing */
-        return;
-    }
-    if ((double)p->queue_us <= aim_us(p)) p->cut_since_us = 0;
-    if (loss > PACE_LOSS_HEAVY) {
-        p->is_starting = false;
-        uint64_t carried_bps = p->last_delivered_bps;
-        if (!p->is_limited) carried_bps = u64_max(carried_bps, p->rate_bps / 2);
-        p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, carried_bps));
-    } else if ((double)p->queue_us > aim_us(p)) {
-        shrink(p, round_us, now_us);
-    } else if (p->is_limited && loss <= PACE_LOSS_QUIET) {
-        grow(p, round_us, now_us);
-    }
-    rate_bound(p, now_us);
-    if (p->is_limited && now_us - p->low_us > LOW_US) {
-        p->is_draining = true;
-        p->low_us = now_us;
-    }
+    p->round_since_delay_us = p->last_delay_us;
+    p->round_delay_us = INT32_MAX;
+    p->round_rise_us = p->round_fall_us = p->round_bytes = 0;
+    p->round_samples = p->round_sent = p->round_held = p->round_acked = p->round_lost = 0;
 }
 
 /* A queue that grows or drains moves the delay one way, jitter both. */
 static bool round_is_over(const struct pace *p, uint64_t round_us, uint64_t now_us) {
-    uint64_t age_us = now_us - p->round_since_us;
+    uint64_t age_us = now_us - p->round_us;
     if (age_us < round_us || p->round_samples < ROUND_SAMPLES_MIN) return false;
+    if (p->is_starting && p->round_acked < START_DATAGRAMS && age_us < US_PER_S) return false;
     bool is_noisy = u64_min(p->round_rise_us, p->round_fall_us) > NOISE_US;
     return !is_noisy || p->round_samples >= NOISE_SAMPLES || age_us >= NOISE_ROUNDS * round_us;
 }
 
+/* A train that came slower than it left, and later: that is what the path carries. What has been
+ * sent since drains before more is. Returns whether the start is over. */
+static bool start_judge(struct pace *p, const struct pace_ack *ack, int32_t delay_us,
+                        uint64_t now_us) {
+    uint64_t queue_us = (uint64_t)(delay_us - pace_base(p));
+    if (!p->is_starting || queue_us < START_QUEUE_US + p->noise_us) return false;
+    int32_t idle_us = (int32_t)(train_arrival_us(p) - p->round_received_us);
+    bool is_whole = is_before(p->acked_us, p->train_us) || idle_us <= 0;
+    bool is_held = 2 * p->round_held > p->round_sent || queue_us > PACE_QUEUE_US + p->noise_us;
+    if (p->round_acked < START_DATAGRAMS || !is_whole || !is_held) return false;
+    double carried = (double)delivered(p) * PACE_KBPS, known = (double)pace_delivered(p) / 2;
+    double received_us = (double)(p->received_us - p->round_received_us);
+    double sent_us = received_us - (delay_us - p->round_since_delay_us);
+    if (carried == 0 || sent_us > START_CARRIED * received_us) return false;
+    if (carried < known) carried = known;
+    p->is_starting = false;
+    p->is_measured = true;
+    p->delivered_kbps = p->period[0].delivered_kbps = (uint32_t)(carried / PACE_KBPS);
+    pace_drain(p, ack, (double)queue_us, now_us);
+    return true;
+}
+
+/* The first acknowledgement of a train that follows on a pause, all before it being settled: what
+ * is measured begins with the train. */
+static void train_notice(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
+    bool is_first = is_before(p->acked_us, p->train_us) && ack->sent_us >= p->train_us;
+    bool is_alone =
+        !is_before(p->acked_us, p->idle_us) && (uint32_t)p->train_us - p->idle_us > PAUSED_US;
+    p->acked_us = (uint32_t)ack->sent_us;
+    uint64_t since_us = p->round_us;
+    if (!is_first || !is_alone || now_us - since_us > TRAIN_WAIT_US) return;
+    uint16_t sent = p->round_sent, held = p->round_held;
+    round_start(p, now_us);
+    p->round_us = since_us;
+    p->round_received_us = train_arrival_us(p);
+    p->round_since_delay_us = pace_base(p);
+    p->round_sent = sent;
+    p->round_held = held;
+}
+
+/* Returns the delay, in relation to the first. */
+static int32_t sample(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
+    uint32_t raw = ack->received_us - (uint32_t)ack->sent_us;
+    if (!p->has_origin) p->origin_us = raw;
+    p->has_origin = true;
+    int32_t delay_us = (int32_t)(raw - p->origin_us);
+    period_step(p, now_us);
+    if (delay_us < p->period[0].delay_us) p->period[0].delay_us = delay_us;
+    p->received_us = ack->received_us;
+    return delay_us;
+}
+
+static void round_add(struct pace *p, const struct pace_ack *ack, int32_t delay_us) {
+    p->acked = (uint16_t)u64_min(p->acked + ack->datagrams, UINT16_MAX);
+    p->round_acked = (uint16_t)u64_min(p->round_acked + ack->datagrams, UINT16_MAX);
+    p->round_bytes += (uint32_t)ack->bytes;
+    if (p->round_samples < UINT16_MAX) p->round_samples++;
+    if (delay_us < p->round_delay_us) p->round_delay_us = delay_us;
+    if (delay_us > p->last_delay_us)
+        p->round_rise_us += (uint32_t)(delay_us - p->last_delay_us);
+    else
+        p->round_fall_us += (uint32_t)(p->last_delay_us - delay_us);
+    p->last_delay_us = delay_us;
+}
+
 void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
     uint64_t round_us = u64_min(u64_max(ack->rtt_least_us, ROUND_MIN_US), ROUND_MAX_US);
-    uint32_t raw = ack->received_us - (uint32_t)ack->sent_us;
-    if (!p->has_origin) p->delay_origin = raw;
-    p->has_origin = true;
-    int64_t delay_us = (int32_t)(raw - (uint32_t)p->delay_origin);
-    minimum_add(&p->delay_us, delay_us, now_us);
-    p->received_us = ack->received_us;
-    if (p->is_out || p->round_since_us == 0) {
+    int32_t delay_us = sample(p, ack, now_us);
+    if (p->is_out || p->round_us == 0) {
         p->is_out = false;
         round_start(p, now_us);
         return;
     }
-    p->acked += ack->datagrams;
-    p->round_bytes += ack->bytes;
-    p->round_samples++;
-    if (delay_us < p->round_delay_us) p->round_delay_us = delay_us;
-    if (delay_us > p->last_delay_us)
-        p->round_rise_us += (uint64_t)(delay_us - p->last_delay_us);
-    else
-        p->round_fall_us += (uint64_t)(p->last_delay_us - delay_us);
-    p->last_delay_us = delay_us;
+    if (p->is_settling) {
+        /* The first that was sent after the pause begins a round: the pause is none of it. */
+        p->is_settling = ack->sent_us < p->settled_us;
+        p->acked_us = (uint32_t)ack->sent_us;
+        round_start(p, now_us);
+        return;
+    }
+    train_notice(p, ack, now_us);
+    round_add(p, ack, delay_us);
+    if (start_judge(p, ack, delay_us, now_us)) {
+        round_start(p, now_us);
+        return;
+    }
     if (!round_is_over(p, round_us, now_us)) return;
     round_measure(p, now_us);
-    if (p->is_measured) round_judge(p, round_us, now_us);
+    if (p->is_measured) pace_judge(p, ack, round_us, now_us);
     p->is_measured = true;
     round_start(p, now_us);
 }
 
 void pace_on_lost(struct pace *p) {
-    if (!p->is_out) p->lost++;
+    if (p->is_out) return;
+    if (p->lost < UINT16_MAX) p->lost++;
+    if (p->round_lost < UINT16_MAX) p->round_lost++;
+    p->has_lost = true;
 }
 
 void pace_on_outage(struct pace *p, uint64_t now_us) {
     if (p->is_out) return;
     p->is_out = true;
-    p->is_draining = false;
+    p->is_draining = p->is_competing = false;
     p->acked = p->lost = 0;
+    p->cut_us = 0;
+    p->low_us = now_us;
     /* What was delivered may be what was asked for: from a quarter of the rate, quickly back. */
-    uint64_t delivered = u64_max(delivered_most(p, now_us), p->rate_bps / 4);
-    p->rate_bps = rate_clamp((double)u64_min(p->rate_bps, delivered));
+    uint64_t delivered = u64_max(pace_delivered(p), p->rate_bps / 4);
+    p->rate_bps = pace_clamp((double)u64_min(p->rate_bps, delivered));
     p->is_starting = true;
 }

@@ -2,13 +2,19 @@
  * PACE_QUEUE_US of it standing in front of the bottleneck.
  *
  * Each round (about a round trip) the smallest one-way delay of at least two samples is compared
- * with the smallest of the last ten seconds; only the minimum counts, so single late datagrams (a
- * busy machine) mean nothing. A standing queue lowers the rate to what was delivered, less what
- * drains it; its absence, while the pacer is what holds the sender back, raises it. Random loss is
- * no signal; loss above PACE_LOSS_HEAVY is a full short buffer.
- * Copa (NSDI 2018) and SCReAM (RFC 8298) work from the same measurement; unlike theirs the rate
- * stays where it was while the application sends less, and may grow to twice what was delivered,
- * so that a key frame leaves quickly.
+ * with the smallest of the last five to ten seconds; only the minimum counts, so single late
+ * datagrams (a busy machine) mean nothing. A standing queue lowers the rate to what was delivered,
+ * less what drains it; its absence, while the pacer is what holds the sender back, raises it. A
+ * start doubles the rate a round until an acknowledgement shows both a queue and what the path
+ * carried meanwhile, and then pauses until that queue is gone. The slower a path, the longer the
+ * queue that it aims at: that is what makes several links over one bottleneck equal.
+ * Random loss is no signal; loss above PACE_LOSS_HEAVY is a full short buffer. A queue that stays
+ * although we pause is somebody else's: then the rate follows losses, as a TCP beside
+ * it does, until the queue has been seen to drain.
+ *
+ * Copa (NSDI 2018) and SCReAM (RFC 8298) work from the same measurement and lost to this one in
+ * tests/pacing; unlike theirs the rate stays where it was while the application sends less, and may
+ * grow to twice what was delivered, so that a key frame leaves quickly.
  *
  * What the receiver reports is the time at which a datagram came, on its clock: differences of it
  * give delays and delivered rates that the way back does not disturb. */
@@ -17,7 +23,7 @@
 
 #include <stdbool.h>
 
-#include "core/link/minimum.h"
+#include "core/base/base.h"
 
 #define PACE_RATE_MIN 200000ull /* b/s: less carries no audio */
 #define PACE_RATE_MAX 1000000000ull
@@ -25,39 +31,55 @@
 #define PACE_BURST_DATAGRAMS 8
 #define PACE_BURST_US (5 * US_PER_MS)
 #define PACE_DATAGRAM 1200
-#define PACE_WINDOW_MIN (32 * PACE_DATAGRAM)
-#define PACE_WINDOW_MAX (960 * PACE_DATAGRAM) /* below what sent.h keeps records for */
+
+#define PACE_WINDOW_INITIAL (20 * PACE_DATAGRAM)  /* until a delivered rate is known */
+#define PACE_WINDOW_STARTING (32 * PACE_DATAGRAM) /* and until the start is over */
+#define PACE_WINDOW_MAX (960 * PACE_DATAGRAM)     /* below what sent.h keeps records for */
 #define PACE_QUEUE_US (15 * US_PER_MS)
 #define PACE_LOSS_QUIET 0.05
 #define PACE_LOSS_HEAVY 0.10
 
+/* The smallest delay and the highest delivered rate, of the half period under way and of the one
+ * before it. */
+struct pace_period {
+    int32_t delay_us;
+    uint32_t delivered_kbps;
+};
+
 struct pace {
     uint64_t rate_bps;
-    uint64_t next_us; /* when the last charge is paid off */
+    uint64_t next_us;    /* when the last charge is paid off */
+    uint64_t train_us;   /* since when the sender has not been idle */
+    uint64_t settled_us; /* what was sent before says nothing about the rate */
+    uint64_t period_us, round_us;
+    uint64_t low_us; /* when the queue was last seen empty */
+    uint64_t cut_us; /* since when it stands; while competing: the last reduction */
+    struct pace_period period[2];
 
-    struct minimum delay_us;      /* one way, plus the clocks' unknown difference */
-    struct minimum delivered_bps; /* negated: the maximum */
-    int64_t delay_origin;
-    bool has_origin;
+    /* Low bits of times: when the last datagram before the train was sent, the last of all, and the
+     * newest that was acknowledged. */
+    uint32_t idle_us, charged_us, acked_us;
+    uint32_t origin_us;         /* the receiver's clock minus ours, and the first delay */
+    uint32_t received_us;       /* the receiver's time, */
+    uint32_t round_received_us; /* at the end of the round before */
+    int32_t round_delay_us, last_delay_us, round_since_delay_us; /* least, newest, at its begin */
+    uint32_t round_rise_us, round_fall_us;                       /* sums of the steps up and down */
+    uint32_t round_bytes;
+    uint16_t round_samples, round_acked, round_lost; /* the latter datagrams, as are */
+    uint16_t round_sent, round_held;                 /* those, and what the pacer held back */
+    uint16_t acked, lost;                            /* since loss was last judged */
 
-    uint64_t round_since_us;
-    int64_t round_delay_us, last_delay_us;
-    uint64_t round_rise_us, round_fall_us; /* sums of the steps up and down */
-    unsigned round_samples;
-    uint64_t round_bytes;
-    unsigned round_sent, round_held; /* datagrams, and those that the pacer held back */
-    uint32_t round_received_us;      /* the receiver's time at the end of the round before */
-    uint32_t received_us;
-    unsigned acked, lost; /* datagrams, since loss was last judged */
-
-    uint64_t queue_us;
-    uint64_t noise_us; /* average step of the delay, up and down */
-    uint64_t last_delivered_bps;
-    uint64_t full_bps; /* delivered when a queue last stood; 0 for never */
-    uint64_t low_us;   /* when the queue was last seen empty */
-    uint64_t cut_since_us, cut_queue_us, cut_rate_bps;
-    unsigned quiet_rounds;
-    bool is_starting, is_measured, is_draining, is_out, is_limited;
+    uint32_t queue_us;
+    uint32_t noise_us; /* average step of the delay, up and down */
+    uint32_t delivered_kbps;
+    uint32_t full_kbps;                 /* delivered when a queue last stood; 0 for never */
+    uint32_t cut_least_us, cut_most_us; /* of the queue since cut_us, */
+    uint32_t resume_kbps;               /* and the rate where it turns out not to be ours */
+    uint32_t yield_s;                   /* until then no competing */
+    uint8_t quiet_rounds, heavy_judged;
+    bool has_origin, is_starting, is_measured, is_draining, is_out, is_limited;
+    bool is_competing, is_settling;
+    bool has_lost; /* in this period */
 };
 
 void pace_init(struct pace *p, uint64_t now_us);

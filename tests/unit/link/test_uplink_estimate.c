@@ -1,0 +1,55 @@
+#include <criterion/criterion.h>
+
+#include "core/link/uplink_estimate.h"
+
+#define LINKS 8
+
+/* A second of steps: what was sent in each, the queue of all links but those that see none, and
+ * whether cells waited. Returns the time at the end. */
+static uint64_t second(struct uplink_estimate *u, uint64_t now_us, uint64_t bps, uint64_t queue_us,
+                       unsigned without, bool is_held) {
+    for (unsigned i = 0; i < 10; i++) {
+        now_us += UPLINK_STEP_US;
+        cr_assert(uplink_estimate_is_due(u, now_us));
+        uplink_estimate_sent(u, bps / 8 / 10);
+        if (is_held) uplink_estimate_held(u, UPLINK_STEP_US);
+        for (unsigned k = 0; k < LINKS; k++) uplink_estimate_link(u, k < without ? 0 : queue_us);
+        uplink_estimate_step(u, now_us);
+    }
+    return now_us;
+}
+
+Test(uplink_estimate, knows_nothing_before_a_queue_is_shared) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uint64_t now_us = second(&u, 0, 5000000, 0, 0, true);
+    cr_assert_eq(uplink_estimate_bps(&u), UINT64_MAX);
+    (void)second(&u, now_us, 5000000, 60000, LINKS / 2, true);
+    cr_assert_eq(uplink_estimate_bps(&u), UINT64_MAX, "a queue of half of the links is theirs");
+}
+
+Test(uplink_estimate, takes_what_is_sent_past_a_standing_queue_for_the_rate) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uint64_t now_us = second(&u, 0, 5000000, 20000, 1, false);
+    cr_assert_lt(uplink_estimate_bps(&u), 5500000);
+    now_us = second(&u, now_us, 5000000, 4000, 0, true);
+    cr_assert_float_eq((double)uplink_estimate_bps(&u), 5e6, 0.1 * 5e6);
+    /* Held without a queue, it looks for more; not held, it has no reason to. */
+    uint64_t before_bps = uplink_estimate_bps(&u);
+    now_us = second(&u, now_us, 1000000, 0, 0, false);
+    cr_assert_eq(uplink_estimate_bps(&u), before_bps);
+    (void)second(&u, now_us, 5000000, 0, 0, true);
+    cr_assert_gt(uplink_estimate_bps(&u), before_bps);
+}
+
+Test(uplink_estimate, says_nothing_about_a_single_link) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    for (uint64_t now_us = UPLINK_STEP_US; now_us < US_PER_S; now_us += UPLINK_STEP_US) {
+        uplink_estimate_sent(&u, 50000);
+        uplink_estimate_link(&u, 50000);
+        uplink_estimate_step(&u, now_us);
+    }
+    cr_assert_eq(uplink_estimate_bps(&u), UINT64_MAX);
+}
