@@ -4,7 +4,7 @@
 #   make demo                  installs what is missing, builds, and puts a test channel on air
 #   make test                  installs what tests need besides, builds and runs all of them
 #   make lint                  format, sizes, layers, clang's and cppcheck's opinion
-#   make unit | sim | race | e2e | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make unit | sim | race | e2e | lab | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
 #   make install DESTDIR= PREFIX=/usr/local
 #   make clean
 #
@@ -68,7 +68,9 @@ SIM_PROGRAMS   := $(call programs,sim)
 RACE_PROGRAMS  := $(call programs,race)
 E2E_PROGRAMS   := $(call programs,e2e)
 BENCH_PROGRAMS := $(call programs,bench)
+LAB_PROGRAMS   := $(call programs,lab)
 E2E_SCRIPTS    := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
+LAB_SCRIPTS    := $(sort $(wildcard tests/lab/test_*.py))
 FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
 
@@ -86,7 +88,7 @@ RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo test test-programs unit sim race e2e fuzz bench lint lint-objects install clean force
+.PHONY: all demo test test-programs unit sim race e2e lab fuzz bench lint lint-objects install clean force
 .DELETE_ON_ERROR:
 all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
@@ -133,7 +135,7 @@ define program_rules
 $(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call mains,$(1)),$(wildcard tests/$(1)/*.c))) $$$$(TEST_LIBS)
 	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS)
 endef
-$(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
+$(foreach kind,sim race e2e lab bench,$(eval $(call program_rules,$(kind))))
 
 $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FUZZ_SOURCES),$(wildcard tests/fuzz/*.c))) $$(TEST_LIBS)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)
@@ -142,7 +144,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FU
 unit-programs: $(UNIT_PROGRAMS)
 race-programs: $(RACE_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
-test-programs: all unit-programs $(SIM_PROGRAMS) $(E2E_PROGRAMS)
+test-programs: all unit-programs $(SIM_PROGRAMS) $(E2E_PROGRAMS) $(LAB_PROGRAMS)
 	$(if $(RACE_PROGRAMS),+@$(RACE_MAKE) race-programs)
 	$(if $(FUZZ_PROGRAMS),+@$(FUZZ_MAKE) fuzz-programs)
 
@@ -155,7 +157,7 @@ test:
 	@scripts/setup --tests
 	+@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) $(RACE_ELSEWHERE) \
-	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS) $(LAB_SCRIPTS)
 
 # Plain programs for the thread sanitizer, which Criterion does not run under.
 $(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
@@ -170,6 +172,8 @@ race:
 	@$(RUN_TESTS) $(RACE_ELSEWHERE)
 e2e: all $(E2E_PROGRAMS)
 	@$(RUN_TESTS) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+lab: all $(LAB_PROGRAMS)
+	@$(RUN_TESTS) $(LAB_SCRIPTS)
 fuzz:
 	@scripts/setup --tests
 	+@$(FUZZ_MAKE) fuzz-programs
