@@ -146,7 +146,7 @@ class Lab:
             # No multicast and no address of the link's own, so that the kernel sends nothing by itself.
             run_ip("-n", self.space(host), "-batch", "-", text=f"""link set lo up
 link set {DEVICE} addrgenmode none
-link set {DEVICE} multicast off txqueuelen 5000 up
+link set {DEVICE} arp off multicast off txqueuelen 5000 up
 address add {v4}/32 dev {DEVICE}
 address add {v6}/128 dev {DEVICE} nodad
 route add default dev {DEVICE} src {v4}

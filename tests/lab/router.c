@@ -37,7 +37,7 @@ static void watch(int epoll, int fd, uint32_t number) {
 static bool obey(struct router *r, int epoll, char *line) {
     size_t hosts_len = r->hosts_len;
     bool goes_on = router_command(r, line, clock_ns(), stdout);
-    if (r->hosts_len > hosts_len) watch(epoll, r->hosts[hosts_len].tun, (uint32_t)hosts_len);
+    if (r->hosts_len > hosts_len) watch(epoll, r->hosts[hosts_len].device, (uint32_t)hosts_len);
     return fflush(stdout) == 0 && goes_on;
 }
 

@@ -1,6 +1,8 @@
-/* router.h - a network of hosts on one machine: packets between TUN devices, as if far apart.
+/* router.h - a network of hosts on one machine: packets between TAP devices, as if far apart.
  *
- * Each host is a network namespace with one TUN device, whose other end the router holds. A packet
+ * Each host is a network namespace with one TAP device, whose other end the router holds. (A TUN
+ * device would be simpler, but always is point-to-point: programs take it for a VPN, and do not
+ * tell others its address.) ARP is off: every frame goes to the router and comes from it. A packet
  * goes through the sender's uplink, the path between the two, and the receiver's downlink, in which
  * it is queued when it arrives there: booked at departure, unrelated senders would block each
  * other. Devices have no offload, so that a large send has been split into packets before it comes
@@ -29,8 +31,9 @@ struct router_fragment {
 
 struct router_host {
     char name[ROUTER_NAME_MAX];
-    int tun;
-    int space; /* the network namespace */
+    int device; /* the router's end of it */
+    int space;  /* the network namespace */
+    uint8_t mac[MAC_BYTES];
     struct ip_address addresses[2];
     size_t addresses_len;
     struct shape_link up, down;

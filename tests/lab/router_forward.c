@@ -1,4 +1,4 @@
-#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/lab/router.h"
@@ -26,9 +26,15 @@ static double least_mtu(const struct router *r, unsigned from, unsigned to) {
     return path > 0 && path < least ? path : least;
 }
 
-static void write_to(struct router_host *h, const struct ip_ports *ports, const uint8_t *data,
+/* `frame` has room for its header in front of the packet of `len` bytes. */
+static void write_to(struct router_host *h, const struct ip_ports *ports, uint8_t *frame,
                      size_t len) {
-    if (write(h->tun, data, len) == (ssize_t)len)
+    static const uint8_t from_ipv4[] = {2, 0, 0, 0, 0, 1, 0x08, 0x00};
+    static const uint8_t from_ipv6[] = {2, 0, 0, 0, 0, 1, 0x86, 0xdd};
+    bool is_ipv6 = frame[FRAME_HEADER] >> 4 == 6;
+    memcpy(frame, h->mac, MAC_BYTES);
+    memcpy(frame + MAC_BYTES, is_ipv6 ? from_ipv6 : from_ipv4, sizeof from_ipv4);
+    if (write(h->device, frame, FRAME_HEADER + len) == (ssize_t)(FRAME_HEADER + len))
         count_got(&h->counts, ports, len);
     else
         count_add(&h->counts, COUNT_refused, len);
@@ -36,11 +42,11 @@ static void write_to(struct router_host *h, const struct ip_ports *ports, const 
 
 static void answer_too_big(struct router_host *h, const struct packet *p,
                            const struct ip_packet *ip, double mtu) {
-    uint8_t answer[IP_ANSWER_MAX];
+    uint8_t frame[FRAME_HEADER + IP_ANSWER_MAX], *answer = frame + FRAME_HEADER;
     count_add(&h->counts, COUNT_too_big, p->len);
-    size_t len = ip_too_big(p->data, p->len, ip, (unsigned)mtu, answer);
+    size_t len = ip_too_big(p->frame + FRAME_HEADER, p->len, ip, (unsigned)mtu, answer);
     struct ip_packet parsed;
-    if (len > 0 && ip_parse(answer, len, &parsed) == 0) write_to(h, &parsed.ports, answer, len);
+    if (len > 0 && ip_parse(answer, len, &parsed) == 0) write_to(h, &parsed.ports, frame, len);
 }
 
 /* Whether the packet is on its way now. */
@@ -77,7 +83,7 @@ static bool send_off(struct router *r, struct packet *p, const struct ip_packet 
 static void take(struct router *r, struct packet *p, uint64_t now_ns) {
     struct router_host *h = &r->hosts[p->from];
     struct ip_packet ip;
-    if (p->len > ROUTER_MTU || ip_parse(p->data, p->len, &ip) != 0) {
+    if (p->len > ROUTER_MTU || ip_parse(p->frame + FRAME_HEADER, p->len, &ip) != 0) {
         count_add(&h->counts, COUNT_malformed, p->len);
         packet_drop(r->queue, p);
         return;
@@ -90,11 +96,11 @@ static void take(struct router *r, struct packet *p, uint64_t now_ns) {
 
 /* Nowhere to put it: what waits in the device is thrown away, so that the loop goes on. */
 static size_t throw_away(struct router *r, struct router_host *h) {
-    uint8_t data[PACKET_BYTES_MAX];
-    ssize_t len = read(h->tun, data, sizeof data);
-    if (len <= 0) return 0;
+    uint8_t frame[PACKET_BYTES_MAX];
+    ssize_t len = read(h->device, frame, sizeof frame);
+    if (len < (ssize_t)FRAME_HEADER) return 0;
     r->refused++;
-    count_add(&h->counts, COUNT_refused, (size_t)len);
+    count_add(&h->counts, COUNT_refused, (size_t)len - FRAME_HEADER);
     return 1;
 }
 
@@ -104,12 +110,12 @@ size_t router_read(struct router *r, unsigned host, uint64_t now_ns) {
     while (n < ROUTER_BATCH_MAX) {
         struct packet *p = packet_take(r->queue);
         if (p == NULL) return n + throw_away(r, h);
-        ssize_t len = read(h->tun, p->data, sizeof p->data);
-        if (len <= 0) {
+        ssize_t len = read(h->device, p->frame, sizeof p->frame);
+        if (len < (ssize_t)FRAME_HEADER) {
             packet_drop(r->queue, p);
             return n;
         }
-        p->len = (uint16_t)len;
+        p->len = (uint16_t)((size_t)len - FRAME_HEADER);
         p->from = (uint8_t)host;
         take(r, p, now_ns);
         n++;
@@ -118,7 +124,7 @@ size_t router_read(struct router *r, unsigned host, uint64_t now_ns) {
 }
 
 static void deliver(struct router *r, struct packet *p) {
-    write_to(&r->hosts[p->to], &p->ports, p->data, p->len);
+    write_to(&r->hosts[p->to], &p->ports, p->frame, p->len);
     packet_drop(r->queue, p);
 }
 

@@ -24,14 +24,17 @@ static void leave(int home) {
 }
 
 /* Without IFF_VNET_HDR and with no offload: the kernel splits before it hands over. */
-static int device_make(void) {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+static int device_make(uint8_t ret_mac[MAC_BYTES]) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
     memcpy(request.ifr_name, ROUTER_DEVICE, sizeof ROUTER_DEVICE);
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return ERR_SYSTEM;
     if (ioctl(fd, TUNSETIFF, &request) == 0 && ioctl(fd, TUNSETOFFLOAD, 0) == 0 &&
-        ioctl(fd, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_VNET_HDR) == 0)
+        ioctl(fd, TUNGETIFF, &request) == 0 && (request.ifr_flags & IFF_VNET_HDR) == 0 &&
+        ioctl(fd, SIOCGIFHWADDR, &request) == 0) {
+        memcpy(ret_mac, request.ifr_hwaddr.sa_data, MAC_BYTES);
         return fd;
+    }
     close(fd);
     return ERR_SYSTEM;
 }
@@ -56,9 +59,9 @@ int router_host_add(struct router *r, const char *name, const char *space) {
     h->space = open(path, O_RDONLY | O_CLOEXEC);
     if (h->space < 0) return ERR_NOT_FOUND;
     int home = enter(h->space);
-    h->tun = home < 0 ? ERR_SYSTEM : device_make();
+    h->device = home < 0 ? ERR_SYSTEM : device_make(h->mac);
     if (home >= 0) leave(home);
-    if (h->tun < 0) {
+    if (h->device < 0) {
         close(h->space);
         return ERR_SYSTEM;
     }

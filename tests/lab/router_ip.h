@@ -1,6 +1,6 @@
 /* router_ip.h - what the lab's router reads in a packet, and the ICMP answers that it writes.
  *
- * IPv4 and IPv6 as a TUN device gives them. A fragment that is not the first has no ports; the
+ * IPv4 and IPv6 as they come in frames. A fragment that is not the first has no ports; the
  * router gives it those of the first. */
 #ifndef ROUTER_IP_H
 #define ROUTER_IP_H

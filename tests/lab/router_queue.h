@@ -9,6 +9,8 @@
 
 #include "tests/lab/router_ip.h"
 
+#define MAC_BYTES 6
+#define FRAME_HEADER 14u /* Ethernet: to, from, type */
 #define PACKET_BYTES_MAX 2048
 #define PACKETS_MAX 65536u /* 200 Mb/s of 1,200 bytes for 3 s: beyond it packets are dropped */
 
@@ -18,11 +20,11 @@ enum packet_stage {
 };
 
 struct packet {
-    uint16_t len;
+    uint16_t len;     /* without the frame's header */
     uint8_t from, to; /* hosts */
     uint8_t stage;    /* enum packet_stage */
     struct ip_ports ports;
-    uint8_t data[PACKET_BYTES_MAX];
+    uint8_t frame[PACKET_BYTES_MAX];
 };
 
 struct packet_queue;
