@@ -26,6 +26,7 @@ SPACES = "/run/netns"
 DEVICE = "lab0"
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+NAT_TIMEOUT_S = 120  # of UDP mappings: the least that RFC 4787 recommends
 END_S = 5  # between SIGTERM and SIGKILL
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -99,7 +100,7 @@ class Lab:
         sweep()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, on_signal)
-        self.hosts, self.processes = [], []
+        self.hosts, self.processes, self.behind_nat = [], [], set()
         self.router = subprocess.Popen([built("tests/lab-router")], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True,
                                        preexec_fn=die_with_parent, start_new_session=True)
@@ -132,26 +133,43 @@ class Lab:
             return f"2001:db8:77::{number + 1:x}"
         return f"198.18.{number // 250}.{number % 250 + 1}"
 
+    def own_address(self, host, family=socket.AF_INET):
+        """The one that its programs see, which a NAT may hide."""
+        if host not in self.behind_nat:
+            return self.address(host, family)
+        number = self.hosts.index(host)
+        return f"10.77.{number // 250}.{number % 250 + 1}"
+
     def add_hosts(self, hosts):
-        """`hosts`: figures of the router's `set` by name."""
+        """`hosts`: figures of the router's `set` by name; besides nat=KIND and nat_timeout=SECONDS,
+        which give it an IPv4 address alone, behind a NAT that has the host's address."""
         before = len(self.hosts)
         self.hosts += hosts
         run_ip("-batch", "-", text="".join(f"netns add {self.space(h)}\n" for h in hosts))
         for host in self.hosts[before:]:
             v4, v6 = self.address(host), self.address(host, socket.AF_INET6)
+            words = hosts[host].split()
+            nat = dict(w.split("=") for w in words if w.startswith("nat"))
+            figures = " ".join(w for w in words if not w.startswith("nat"))
             self.command(f"host {host} {self.space(host)}")
-            self.command(f"address {host} {v4} {v6}")
-            if hosts[host]:
-                self.command(f"set {host} {hosts[host]}")
+            if nat:
+                self.behind_nat.add(host)
+                self.command(f"nat {host} {nat['nat']} {self.own_address(host)} {v4} "
+                             f"{nat.get('nat_timeout', NAT_TIMEOUT_S)}")
+                v4, v6 = self.own_address(host), None
+            else:
+                self.command(f"address {host} {v4} {v6}")
+            if figures:
+                self.command(f"set {host} {figures}")
             # No multicast and no address of the link's own, so that the kernel sends nothing by itself.
             run_ip("-n", self.space(host), "-batch", "-", text=f"""link set lo up
 link set {DEVICE} addrgenmode none
 link set {DEVICE} arp off multicast off txqueuelen 5000 up
 address add {v4}/32 dev {DEVICE}
-address add {v6}/128 dev {DEVICE} nodad
 route add default dev {DEVICE} src {v4}
+""" + (f"""address add {v6}/128 dev {DEVICE} nodad
 route add ::/0 dev {DEVICE} src {v6}
-""")
+""" if v6 else ""))
 
     @contextlib.contextmanager
     def inside(self, host):
@@ -171,7 +189,7 @@ route add ::/0 dev {DEVICE} src {v6}
         """A UDP socket of the host, bound to its address."""
         with self.inside(host):
             s = socket.socket(family, socket.SOCK_DGRAM)
-        s.bind((self.address(host, family), port))
+        s.bind((self.own_address(host, family), port))
         return s
 
     def start(self, host, argv, **options):

@@ -12,6 +12,7 @@
 
 #include "tests/lab/router_count.h"
 #include "tests/lab/router_load.h"
+#include "tests/lab/router_nat.h"
 #include "tests/lab/router_queue.h"
 #include "tests/lab/router_shape.h"
 
@@ -42,6 +43,7 @@ struct router_host {
     double cut;      /* not 0: nothing passes, as with a cable pulled */
     double group;    /* hosts of different groups cannot reach each other */
     struct router_fragment fragment;
+    struct nat nat; /* between its access and its device; NAT_NONE: there is none */
     struct count_host counts;
 };
 

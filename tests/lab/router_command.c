@@ -119,6 +119,26 @@ static int command_address(struct router *r, const struct words *w, uint64_t now
     return answer(out, err, "an address");
 }
 
+static int command_nat(struct router *r, const struct words *w, uint64_t now_ns, FILE *out) {
+    (void)now_ns;
+    int host = router_find_name(r, w->at[1]);
+    if (host < 0) return answer(out, ERR_NOT_FOUND, w->at[1]);
+    enum nat_kind kind = nat_kind_named(w->at[2]);
+    double timeout_s = strtod(w->at[5], NULL);
+    struct ip_address inside, outside;
+    if (kind == NAT_NONE) return answer(out, ERR_ARGUMENT, w->at[2]);
+    if (ip_address_parse(w->at[3], &inside) != 0) return answer(out, ERR_ARGUMENT, w->at[3]);
+    if (ip_address_parse(w->at[4], &outside) != 0) return answer(out, ERR_ARGUMENT, w->at[4]);
+    if (!(timeout_s > 0 && timeout_s <= 86400)) return answer(out, ERR_RANGE, w->at[5]);
+    int err = router_host_set_addresses(r, (unsigned)host, &w->at[4], 1);
+    if (err == 0)
+        r->hosts[host].nat = (struct nat){.kind = kind,
+                                          .inside = inside,
+                                          .outside = outside,
+                                          .timeout_ns = (uint64_t)(timeout_s * NS_PER_S)};
+    return answer(out, err, w->at[4]);
+}
+
 static int command_set(struct router *r, const struct words *w, uint64_t now_ns, FILE *out) {
     (void)now_ns;
     struct setting settings[WORDS_MAX];
@@ -192,6 +212,7 @@ struct command {
 static const struct command commands[] = {
     {"host", "NAME NAMESPACE", 3, command_host},
     {"address", "HOST ADDRESS...", 2, command_address},
+    {"nat", "HOST KIND INSIDE OUTSIDE SECONDS", 6, command_nat},
     {"set", "HOST|* FIGURE=VALUE...", 3, command_set},
     {"path", "HOST|* HOST|* FIGURE=VALUE...", 4, command_path},
     {"oneway", "HOST|* HOST|* FIGURE=VALUE...", 4, command_oneway},

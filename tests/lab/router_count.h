@@ -21,6 +21,7 @@
     X(lost)        /* sent by it, lost on a path */                                                \
     X(unreachable) /* sent by it to nobody, or to a host that it cannot reach */                   \
     X(too_big)     /* sent by it, beyond the path's MTU */                                         \
+    X(filtered)    /* that its NAT let neither out nor in */                                       \
     X(malformed)   /* sent by it: no IP that the router knows, or longer than its device allows */ \
     X(refused)     /* dropped because the router was full, or its host's device was down */
 

@@ -64,6 +64,11 @@ static bool send_off(struct router *r, struct packet *p, const struct ip_packet 
         answer_too_big(from, p, ip, mtu);
         return false;
     }
+    if (from->nat.kind != NAT_NONE &&
+        !nat_leave(&from->nat, p->frame + FRAME_HEADER, ip, &p->ports, now_ns)) {
+        count_add(&from->counts, COUNT_filtered, p->len);
+        return false;
+    }
     uint64_t out_ns;
     if (!shape_link_send(&from->up, p->len, now_ns, &out_ns)) {
         count_add(&from->counts, COUNT_up_full, p->len);
@@ -123,8 +128,13 @@ size_t router_read(struct router *r, unsigned host, uint64_t now_ns) {
     return n;
 }
 
-static void deliver(struct router *r, struct packet *p) {
-    write_to(&r->hosts[p->to], &p->ports, p->frame, p->len);
+static void deliver(struct router *r, struct packet *p, uint64_t at_ns) {
+    struct router_host *to = &r->hosts[p->to];
+    if (to->nat.kind == NAT_NONE ||
+        nat_enter(&to->nat, p->frame + FRAME_HEADER, p->len, &p->ports, at_ns))
+        write_to(to, &p->ports, p->frame, p->len);
+    else
+        count_add(&to->counts, COUNT_filtered, p->len);
     packet_drop(r->queue, p);
 }
 
@@ -139,7 +149,7 @@ static void arrive(struct router *r, struct packet *p, uint64_t at_ns) {
         count_add(&to->counts, COUNT_down_full, p->len);
         packet_drop(r->queue, p);
     } else if (to->down.rate_bps <= 0) {
-        deliver(r, p);
+        deliver(r, p, at_ns);
     } else {
         p->stage = PACKET_DELIVERED;
         packet_queue_add(r->queue, p, out_ns);
@@ -154,6 +164,6 @@ void router_run(struct router *r, uint64_t now_ns) {
         if (p->stage == PACKET_ARRIVES)
             arrive(r, p, at_ns);
         else
-            deliver(r, p);
+            deliver(r, p, at_ns);
     }
 }

@@ -230,14 +230,22 @@ def counted(lab):
 
 
 def tcp(lab):
-    lab.add_hosts({"t1": "up=20e6 delay=5", "t2": "delay=5"})
-    lab.command("path t1 t2 loss=0.01")
-    with lab.inside("t2"), contextlib.ExitStack() as undo:
-        listener = undo.enter_context(socket.create_server((lab.address("t2"), 8000)))
-        with lab.inside("t1"):
-            client = undo.enter_context(socket.create_connection((lab.address("t2"), 8000),
+    lab.add_hosts({"t1": "up=20e6 delay=5", "t2": "delay=5", "t3": "nat=port-restricted"})
+    lab.command("path t2 * loss=0.01")
+    for number, host in enumerate(("t1", "t3"), 8000):
+        tcp_from(lab, host, number)
+
+
+def tcp_from(lab, host, port):
+    with contextlib.ExitStack() as undo:
+        with lab.inside("t2"):
+            listener = undo.enter_context(socket.create_server((lab.address("t2"), port)))
+        with lab.inside(host):
+            client = undo.enter_context(socket.create_connection((lab.address("t2"), port),
                                                                  PATIENCE_S))
-        server = undo.enter_context(listener.accept()[0])
+        server, peer = listener.accept()
+        undo.enter_context(server)
+        expect(peer[0] == lab.address(host), f"{host} comes from {peer[0]}")
         server.settimeout(PATIENCE_S)
         client.setblocking(False)
         total = client.send(bytes(200000))
@@ -247,7 +255,7 @@ def tcp(lab):
             got += len(data)
     expect(got == total, f"{got} of {total} bytes came")
     ports = {p["port"]: p for p in counts(lab, "t2")["ports"] if p["protocol"] == "tcp"}
-    expect(total < ports[8000]["got"]["bytes"] < total * 1.2, f"{ports}")
+    expect(total < ports[port]["got"]["bytes"] < total * 1.2, f"{ports}")
 
 
 def downlink_at_arrival(lab):
@@ -276,6 +284,39 @@ def address_change(lab):
             expect(select.select([there], [], [], PATIENCE_S)[0], "the new one does not")
 
 
+def nat(lab):
+    """What each kind maps and lets in (RFC 3489, 5), and that it forgets."""
+    lab.add_hosts({"n1": "", "n2": ""})
+    known, other_port, stranger = lab.udp("n1"), lab.udp("n1"), lab.udp("n2")
+    for kind, is_one_mapping, lets_in in (("full-cone", True, (1, 1, 1)),
+                                          ("address-restricted", True, (1, 1, 0)),
+                                          ("port-restricted", True, (1, 0, 0)),
+                                          ("symmetric", False, (1, 0, 0))):
+        host = f"n-{kind}"
+        lab.add_hosts({host: f"nat={kind} nat_timeout=0.5"})
+        inside = lab.udp(host)
+        inside.sendto(b"out", known.getsockname())
+        expect(select.select([known], [], [], PATIENCE_S)[0], f"{kind}: nothing comes out")
+        seen = known.recvfrom(100)[1]
+        expect(seen[0] == lab.address(host), f"{kind}: comes from {seen[0]}")
+        expect(seen[1] != inside.getsockname()[1], f"{kind}: keeps the port")
+        for sender, right in zip((known, other_port, stranger), lets_in):
+            sender.sendto(b"in", seen)
+            came = bool(select.select([inside], [], [], PATIENCE_S if right else 0.03)[0])
+            expect(came == bool(right), f"{kind}: lets {lets_in} in, not so {sender}")
+            if came:
+                expect(inside.recvfrom(100)[1] == sender.getsockname(), f"{kind}: wrong sender")
+        inside.sendto(b"out", stranger.getsockname())
+        expect(select.select([stranger], [], [], PATIENCE_S)[0], f"{kind}: nothing comes out")
+        again = stranger.recvfrom(100)[1]
+        expect((again == seen) == is_one_mapping, f"{kind}: {seen}, and to another {again}")
+        select.select([inside], [], [], 0.6)  # longer than the mapping lives
+        known.sendto(b"late", seen)
+        expect(not select.select([inside], [], [], 0.03)[0], f"{kind}: never forgets")
+        filtered = counts(lab, host)["filtered"]["packets"]
+        expect(filtered == 4 - sum(lets_in), f"{kind}: {filtered} filtered")
+
+
 def says_when_late(lab):
     """Stopped while packets are due."""
     lab.add_hosts({"o1": "delay=5", "o2": "delay=5"})
@@ -295,7 +336,7 @@ def refuses(lab):
     """Bad commands get an answer and change nothing."""
     for line in ("", "nonsense", "set", "set nobody up=1", "set * up=-1", "set * up=x",
                  "set * sideways=1", "path * * loss=2", "address nobody 1.2.3.4", "host x nowhere",
-                 "host d1 nowhere", "address d1 1.2.3", "address d1 198.18.0.2"):
+                 "host d1 nowhere", "nat d1 strange 1.2.3.4 1.2.3.5 9", "nat d1 symmetric 1 1 1", "address d1 1.2.3", "address d1 198.18.0.2"):
         lab.router.stdin.write(line + "\n")
         lab.router.stdin.flush()
         expect(lab.router.stdout.readline().startswith("error "), f"'{line}' is taken")
@@ -331,7 +372,7 @@ def leaves_nothing(_):
 
 
 CHECKS = (delay, rate, queue, loss, large_sends, jitter, mtu, reach, counted, tcp,
-          downlink_at_arrival, address_change, refuses, leaves_nothing, says_when_late)
+          downlink_at_arrival, address_change, nat, refuses, leaves_nothing, says_when_late)
 
 
 def run(lab, check):
