@@ -4,7 +4,7 @@
 #   make demo                  installs what is missing, builds, and puts a test channel on air
 #   make test                  installs what tests need besides, builds and runs all of them
 #   make lint                  format, sizes, layers, clang's and cppcheck's opinion
-#   make unit | sim | race | e2e | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make unit | sim | race | e2e | lab | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
 #   make pacing                the pacer and others, compared over simulated uplinks
 #   make install DESTDIR= PREFIX=/usr/local
 #   make clean
@@ -75,7 +75,9 @@ BENCH_PROGRAMS := $(call programs,bench)
 # One simulation, with the program's own pacer and with the ones that it was compared with.
 PACING_OBJECTS  := $(call objects,$(filter-out tests/pacing/control%.c,$(wildcard tests/pacing/*.c)))
 PACING_PROGRAMS := $(OUT)/tests/pacing-pace $(patsubst tests/pacing/control_%.c,$(OUT)/tests/pacing-%,$(wildcard tests/pacing/control_*.c))
+LAB_PROGRAMS   := $(call programs,lab)
 E2E_SCRIPTS    := $(sort $(wildcard tests/e2e/*.sh tests/e2e/*.py))
+LAB_SCRIPTS    := $(sort $(wildcard tests/lab/test_*.py))
 FUZZ_SOURCES   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
 
@@ -101,7 +103,7 @@ RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo test test-programs unit sim pacing race e2e fuzz bench lint lint-objects install clean force
+.PHONY: all demo test test-programs unit sim pacing race e2e lab fuzz bench lint lint-objects install clean force
 .DELETE_ON_ERROR:
 all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
@@ -148,7 +150,7 @@ define program_rules
 $(OUT)/tests/$(1)-%: $(OUT)/tests/$(1)/%.o $(call objects,$(filter-out $(call mains,$(1)),$(wildcard tests/$(1)/*.c))) $$$$(TEST_LIBS)
 	$$(call say,LINK)$$(LINK) -Wl,--as-needed -lcriterion $$(PKG_LIBS) $(if $(filter sim,$(1)),$$(SIM_LIBS))
 endef
-$(foreach kind,sim race e2e bench,$(eval $(call program_rules,$(kind))))
+$(foreach kind,sim race e2e lab bench,$(eval $(call program_rules,$(kind))))
 $(TAGGED_PROGRAMS): LINK += $(TAG_FLAGS)
 $(TAGGED_PROGRAMS): $(TAG_SYMBOLS)
 $(OUT)/tests/bench-bench_tags: $(TAG_OBJECTS)
@@ -166,7 +168,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(call objects,$(filter-out $(FU
 unit-programs: $(UNIT_PROGRAMS)
 race-programs: $(RACE_PROGRAMS)
 fuzz-programs: $(FUZZ_PROGRAMS)
-test-programs: all unit-programs $(SIM_PROGRAMS) $(OUT)/tests/pacing-pace $(E2E_PROGRAMS)
+test-programs: all unit-programs $(SIM_PROGRAMS) $(OUT)/tests/pacing-pace $(E2E_PROGRAMS) $(LAB_PROGRAMS)
 	$(if $(RACE_PROGRAMS),+@$(RACE_MAKE) race-programs)
 	$(if $(FUZZ_PROGRAMS),+@$(FUZZ_MAKE) fuzz-programs)
 
@@ -180,7 +182,7 @@ test:
 	+@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) \
 	    "$(OUT)/tests/pacing-pace --check" "$(OUT)/tests/pacing-pace --check --rare-acks" $(RACE_ELSEWHERE) \
-	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS) $(LAB_SCRIPTS)
 
 # Plain programs for the thread sanitizer, which Criterion does not run under.
 $(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
@@ -195,6 +197,8 @@ race:
 	@$(RUN_TESTS) $(RACE_ELSEWHERE)
 e2e: all $(E2E_PROGRAMS)
 	@$(RUN_TESTS) $(E2E_PROGRAMS) $(E2E_SCRIPTS)
+lab: all $(LAB_PROGRAMS)
+	@$(RUN_TESTS) $(LAB_SCRIPTS)
 fuzz:
 	@scripts/setup --tests
 	+@$(FUZZ_MAKE) fuzz-programs

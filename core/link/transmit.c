@@ -187,7 +187,7 @@ void transmit_close(struct link *l, enum link_end end, uint64_t now_us) {
 uint64_t link_cell_time(const struct link *l) {
     if (!may_send(l, LINK_DATAGRAM_SIZE) || sent_room(&l->sent) <= LINK_CELL_RESERVE)
         return TIME_NEVER;
-    if (l->pace == NULL) return l->sent.bytes_in_flight >= PACE_WINDOW_MIN ? TIME_NEVER : 0;
+    if (l->pace == NULL) return l->sent.bytes_in_flight >= PACE_WINDOW_INITIAL ? TIME_NEVER : 0;
     uint64_t least_us = l->rtt.smoothed_us ? rtt_least(&l->rtt, l->received_us) : RTT_INITIAL_US;
     if (l->sent.bytes_in_flight >= pace_window(l->pace, least_us)) return TIME_NEVER;
     return pace_time(l->pace);

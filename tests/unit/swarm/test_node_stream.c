@@ -329,7 +329,7 @@ Test(node_stream, each_chunk_that_came_whole_is_told_once_to_an_owner_who_asked)
     struct node_event e;
     while (node_next_event(teller->node, &e)) {
         if (e.type != NODE_EVENT_CHUNK) continue;
-        const struct head *h = &source.chunks[e.track][e.number]->head;
+        const struct head *h = source.chunks[e.track][e.number]->head;
         cr_assert_eq(h->capture_us, e.capture_us);
         cr_assert_eq((h->flags & HEAD_RANDOM_ACCESS) != 0, e.random_access);
         cr_assert(!was_told[e.track][e.number]);
