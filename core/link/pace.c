@@ -156,6 +156,7 @@ static bool start_judge(struct pace *p, const struct pace_ack *ack, int32_t dela
     double sent_us = received_us - (delay_us - p->round_since_delay_us);
     if (carried == 0 || sent_us > START_CARRIED * received_us) return false;
     if (carried < known) carried = known;
+    pace_note_cut(p, pace_delivered(p) / PACE_KBPS, now_us);
     p->is_starting = false;
     p->is_measured = true;
     p->delivered_kbps = p->period[0].delivered_kbps = (uint32_t)(carried / PACE_KBPS);

@@ -19,6 +19,9 @@ static inline int32_t pace_base(const struct pace *p) {
 }
 
 uint64_t pace_clamp(double bps);
+/* A queue that must get less stands from now on; should it turn out not to be ours, this rate is
+ * taken up again. */
+void pace_note_cut(struct pace *p, uint64_t resume_kbps, uint64_t now_us);
 /* Sets the rate to what was delivered, and sends nothing until the queue is gone that stood when
  * the newest acknowledged was sent, with what was sent since beyond what the path carries. */
 void pace_drain(struct pace *p, const struct pace_ack *ack, double queue_us, uint64_t now_us);

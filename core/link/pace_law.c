@@ -78,15 +78,19 @@ static void grow(struct pace *p, uint64_t round_us) {
     p->rate_bps = u64_min(pace_clamp(next), most_bps);
 }
 
+void pace_note_cut(struct pace *p, uint64_t resume_kbps, uint64_t now_us) {
+    p->cut_us = now_us;
+    p->resume_kbps = (uint32_t)resume_kbps;
+    p->cut_most_us = 0;
+    p->cut_least_us = UINT32_MAX;
+}
+
 /* A queue that stays although we paused for it: the route or somebody else made it. */
 static bool is_stuck(struct pace *p, uint64_t now_us) {
     if (p->queue_us <= CUT_FACTOR * aim_us(p)) return false;
     if (p->cut_us == 0) {
         uint64_t rate_kbps = p->rate_bps / PACE_KBPS;
-        p->cut_us = now_us;
-        p->resume_kbps = (uint32_t)(p->is_limited ? rate_kbps / 2 : rate_kbps);
-        p->cut_most_us = 0;
-        p->cut_least_us = UINT32_MAX;
+        pace_note_cut(p, p->is_limited ? rate_kbps / 2 : rate_kbps, now_us);
         return false;
     }
     p->cut_most_us = (uint32_t)u64_max(p->queue_us, p->cut_most_us);

@@ -46,10 +46,12 @@ void uplink_estimate_link(struct uplink_estimate *u, uint64_t queue_us) {
     u->seen[u64_min(queue_us / US_PER_MS, UPLINK_QUEUES - 1)]++;
 }
 
-/* Three in four links see it, or a longer one. */
+/* Half of the links see it, or a longer one: to those that came while it stood, it is a longer
+ * path.
+ */
 static uint32_t queue_shared(const struct uplink_estimate *u) {
     unsigned below = u->seen[0], at = 0;
-    while (at + 1 < UPLINK_QUEUES && below * 4 <= u->links) below += u->seen[++at];
+    while (at + 1 < UPLINK_QUEUES && below * 2 <= u->links) below += u->seen[++at];
     return (uint32_t)(at * US_PER_MS);
 }
 

@@ -42,6 +42,10 @@ static void write_item_ancestry(struct writer *w, const struct ancestry *m) {
     ANCESTRY_FIELDS(WRITE_FIELD)
 }
 static void write_item_held(struct writer *w, const struct held *m) { HELD_FIELDS(WRITE_FIELD) }
+static void write_item_u8(struct writer *w, const uint8_t *v) { write_u8(w, *v); }
+static void write_item_lags(struct writer *w, const struct track_lags *m) {
+    LAGS_FIELDS(WRITE_FIELD)
+}
 
 static struct bytes_view read_bytes_view(struct reader *r, size_t max) {
     struct bytes_view view = {.len = read_u16(r)};
@@ -72,6 +76,8 @@ static void read_item_u32(struct reader *r, uint32_t *ret) { *ret = read_u32(r);
 static void read_item_peer(struct reader *r, struct peer_entry *m) { PEER_FIELDS(READ_FIELD) }
 static void read_item_ancestry(struct reader *r, struct ancestry *m) { ANCESTRY_FIELDS(READ_FIELD) }
 static void read_item_held(struct reader *r, struct held *m) { HELD_FIELDS(READ_FIELD) }
+static void read_item_u8(struct reader *r, uint8_t *ret) { *ret = read_u8(r); }
+static void read_item_lags(struct reader *r, struct track_lags *m) { LAGS_FIELDS(READ_FIELD) }
 
 static bool flags_are_known(uint8_t flags, int all) { return (flags & ~all) == 0; }
 
@@ -106,6 +112,7 @@ static bool grant_is_valid(const struct grant *m) {
         if (m->ancestry[i].substreams > (SUBSTREAMS_ALL | 1u << SUBSTREAM_HEADS)) return false;
     return is_in_tracks(m->slot, m->track) && flags_are_known(m->flags, SUBSCRIBE_HEADS) &&
            m->substreams <= SUBSTREAMS_ALL && m->excess <= SUBSTREAMS_ALL &&
+           m->heir <= (m->candidates_len > 0 ? 1 : 0) &&
            peers_are_valid(m->candidates, m->candidates_len);
 }
 
@@ -128,6 +135,12 @@ static bool bye_is_valid(const struct bye *m) {
 static bool have_is_valid(const struct have *m) {
     for (size_t i = 0; i < m->held_len; i++)
         if (m->held[i].track >= TRACKS_MAX) return false;
+    return m->slot < SLOTS_MAX;
+}
+
+static bool offer_is_valid(const struct offer *m) {
+    for (size_t i = 0; i < m->tracks_len; i++)
+        if (m->tracks[i].track >= TRACKS_MAX) return false;
     return m->slot < SLOTS_MAX;
 }
 

@@ -17,31 +17,9 @@
 #include "core/crypto/sign.h"
 #include "core/proto/limits.h"
 #include "core/proto/message_fields.h"
+#include "core/proto/message_values.h"
 
 #define MESSAGE_SIZE_MAX (MANIFEST_SIZE_MAX + 16)
-
-/* `from` of a SUBSCRIBE: start where decoding can start. The parent takes the newest random access
- * chunk of the video, and of every other track the chunk that covers that chunk's time. */
-#define FROM_RANDOM_ACCESS UINT32_MAX
-
-enum subscribe_flag {
-    SUBSCRIBE_HEADS = 1 << 0,   /* the track's heads too */
-    SUBSCRIBE_STARVED = 1 << 1, /* nobody else has granted this: take me beyond your soft limit */
-    SUBSCRIBE_FLAGS_ALL = (1 << 2) - 1,
-};
-
-enum request_flag {
-    REQUEST_HEAD = 1 << 0, /* the head first */
-    REQUEST_FLAGS_ALL = (1 << 1) - 1,
-};
-
-enum bye_reason {
-    BYE_LEAVING = 1,    /* the program ends, or leaves the channel */
-    BYE_NO_CHANNEL = 2, /* the peer does not carry this channel */
-    BYE_FULL = 3,       /* it has as many neighbours as it wants */
-    BYE_BROADCAST = 4,  /* it follows another broadcast */
-    BYE_REASON_MAX = BYE_BROADCAST,
-};
 
 /* Where another peer of the channel can be reached. */
 #define PEER_FIELDS(F)                                                                             \
@@ -61,6 +39,12 @@ enum bye_reason {
     F(u8, track)                                                                                   \
     F(u32, newest)                                                                                 \
     F(u64, complete)
+
+/* How late the sender has each substream of a track, then its heads: LAG_UNIT_US each, from their
+ * publication at the source. LAG_NONE: it does not get it, or does not know. */
+#define LAGS_FIELDS(F)                                                                             \
+    F(u8, track)                                                                                   \
+    F(list, lags, u8, SUBSTREAMS_MAX + 1)
 
 /* Opens a channel on a link, both ways. */
 #define HELLO_FIELDS(F)                                                                            \
@@ -83,8 +67,9 @@ enum bye_reason {
     F(u8, track)                                                                                   \
     F(u16, generation)                                                                             \
     F(u8, flags)       /* enum subscribe_flag */                                                   \
-    F(u32, substreams) /* bit s: cells with (chunk + index) mod S = s */                           \
-    F(u32, from)       /* first chunk wanted of substreams that are new in this generation */
+    F(u32, substreams) /* bit s: cells with (5 chunk + index) mod S = s */                         \
+    F(u32, from)       /* first chunk wanted of substreams that are new in this generation */      \
+    F(u32, until)      /* of those that end with it: the first that comes from elsewhere */
 
 /* The answer to a SUBSCRIBE, and every later change: what the parent sends, and whence it has it.
  */
@@ -97,6 +82,8 @@ enum bye_reason {
     F(u32, substreams)                                                                             \
     F(u32, excess) /* of these, the ones that the child should take elsewhere when it can */       \
     F(u32, from)   /* first chunk that will come */                                                \
+    F(u16, spare)  /* as in an OFFER */                                                            \
+    F(u8, heir)    /* 1: the first candidate takes the child's place in the excess */              \
     F(list, ancestry, ancestry, ANCESTRIES_MAX)                                                    \
     F(list, candidates, peer, PEERS_MAX) /* others to ask, where something was refused */
 
@@ -134,6 +121,15 @@ enum bye_reason {
     F(u64, broadcast) /* that it speaks of: one of the old may come late */                        \
     F(list, held, held, TRACKS_MAX)
 
+/* What the sender could do for others, and does. */
+#define OFFER_FIELDS(F)                                                                            \
+    F(u8, slot)                                                                                    \
+    F(u64, broadcast)                                                                              \
+    F(u16, spare)   /* upload that it could still give, OFFER_UNIT_BPS each */                     \
+    F(u16, carried) /* and that it gives */                                                        \
+    F(u16, bar)     /* a child that gives or could give more than this takes another's place */    \
+    F(list, tracks, lags, TRACKS_MAX)
+
 #define HEAD_MESSAGE_FIELDS(F)                                                                     \
     F(u8, slot)                                                                                    \
     F(bytes, head, HEAD_SIZE_MAX)
@@ -150,7 +146,8 @@ enum bye_reason {
     X(peers, PEERS, 0x17, PEERS_FIELDS)                                                            \
     X(bye, BYE, 0x18, BYE_FIELDS)                                                                  \
     X(have, HAVE, 0x20, HAVE_FIELDS)                                                               \
-    X(head_message, HEAD, 0x21, HEAD_MESSAGE_FIELDS)
+    X(head_message, HEAD, 0x21, HEAD_MESSAGE_FIELDS)                                               \
+    X(offer, OFFER, 0x22, OFFER_FIELDS)
 
 enum message_type {
 #define X(name, NAME, type, fields) MESSAGE_##NAME = type,
@@ -166,6 +163,9 @@ struct ancestry {
 };
 struct held {
     HELD_FIELDS(DECLARE_FIELD)
+};
+struct track_lags {
+    LAGS_FIELDS(DECLARE_FIELD)
 };
 
 /* struct hello, struct subscribe, ... */

@@ -25,6 +25,8 @@ struct bytes_view {
 #define LIST_ITEM_peer struct peer_entry
 #define LIST_ITEM_ancestry struct ancestry
 #define LIST_ITEM_held struct held
+#define LIST_ITEM_u8 uint8_t
+#define LIST_ITEM_lags struct track_lags
 #define DECLARE_FIELD(kind, ...) DECLARE_##kind(__VA_ARGS__)
 
 #endif

@@ -17,6 +17,7 @@ static const struct {
     {"reason", BYE_LEAVING, BYE_REASON_MAX},
     {"substreams", 0, (1u << SUBSTREAMS_MAX) - 1},
     {"excess", 0, (1u << SUBSTREAMS_MAX) - 1},
+    {"heir", 0, 1},
 };
 
 static uint64_t number_fill(const char *name, struct rng *rng) {
@@ -75,6 +76,13 @@ static void held_item_fill(struct held *m, struct rng *rng, bool full) {
     (void)full;
     HELD_FIELDS(FILL_FIELD)
 }
+static void u8_item_fill(uint8_t *ret, struct rng *rng, bool full) {
+    (void)full;
+    *ret = (uint8_t)rng_u64(rng);
+}
+static void lags_item_fill(struct track_lags *m, struct rng *rng, bool full) {
+    LAGS_FIELDS(FILL_FIELD)
+}
 
 #define SAME_u8(name)                                                                              \
     if (a->name != b->name) return false;
@@ -107,12 +115,23 @@ static bool held_item_equal(const struct held *a, const struct held *b) {
     HELD_FIELDS(SAME_FIELD)
     return true;
 }
+static bool u8_item_equal(const uint8_t *a, const uint8_t *b) { return *a == *b; }
+static bool lags_item_equal(const struct track_lags *a, const struct track_lags *b) {
+    LAGS_FIELDS(SAME_FIELD)
+    return true;
+}
+
+/* What one field's value says about another's. */
+static void settle(uint8_t type, void *m) {
+    struct grant *grant = m;
+    if (type == MESSAGE_GRANT && grant->candidates_len == 0) grant->heir = 0;
+}
 
 #define X(name, NAME, type, fields)                                                                \
     void name##_fill(struct name *m, struct rng *rng, bool full) {                                 \
         (void)full;                                                                                \
         memset(m, 0, sizeof *m);                                                                   \
-        fields(FILL_FIELD)                                                                         \
+        fields(FILL_FIELD) settle(MESSAGE_##NAME, m);                                              \
     }                                                                                              \
     bool name##_equal(const struct name *a, const struct name *b) {                                \
         fields(SAME_FIELD) return true;                                                            \

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RARE_US (60 * US_PER_MS)
-#define RARE_DATAGRAMS 16
 #define GREEDY_CELLS 400
 #define FRAME_US (US_PER_S / FRAMES_PER_S)
 #define TCP_HOST(b) ((b)->options.links + 1)
@@ -187,7 +185,6 @@ static void on_cell(void *owner, struct link *link, const uint8_t *data, size_t 
     struct receiver *r = owner;
     struct bottleneck *b = r->bottleneck;
     r->cells++;
-    r->unacked++;
     if (!is_media(b) || r->host != 1 || load_u32(data + 4) + 1 != b->key_end) return;
     if (b->keyframes < ARRAY_LEN(b->keyframe_us))
         b->keyframe_us[b->keyframes++] = network_now(b->n) - b->key_us;
@@ -209,27 +206,14 @@ static void receiver_expire(void *context, uint64_t now_us) {
     links_expire(r->ls, to_local(r, now_us));
 }
 
-static bool is_held(const struct receiver *r, uint64_t now_us) {
-    return r->bottleneck->options.acks_are_rare && r->bottleneck->is_sending &&
-           r->unacked < RARE_DATAGRAMS && now_us < r->acked_us + RARE_US;
-}
-
 static uint64_t receiver_deadline(void *context) {
     struct receiver *r = context;
-    uint64_t due_us = to_global(r, links_deadline(r->ls));
-    bool is_rare = r->bottleneck->options.acks_are_rare && r->bottleneck->is_sending;
-    return is_rare ? u64_max(due_us, r->acked_us + RARE_US) : due_us;
+    return to_global(r, links_deadline(r->ls));
 }
 
 static size_t receiver_transmit(void *context, struct datagram *ret, uint64_t now_us) {
     struct receiver *r = context;
-    if (is_held(r, now_us)) return 0;
-    size_t len = links_transmit(r->ls, ret, to_local(r, now_us));
-    if (len > 0) {
-        r->acked_us = now_us;
-        r->unacked = 0;
-    }
-    return len;
+    return links_transmit(r->ls, ret, to_local(r, now_us));
 }
 
 /* Acknowledges each segment by its number. */

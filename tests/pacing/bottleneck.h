@@ -1,8 +1,7 @@
 /* bottleneck.h - real links of one sender, each to a receiver of its own, over one simulated
  * uplink, beside a TCP flow where asked.
  *
- * The sender sends cells as fast as it may, or frames of media. Receivers' clocks may run fast, and
- * acknowledgements may be made rarer than core/link makes them. */
+ * The sender sends cells as fast as it may, or frames of media. Receivers' clocks may run fast. */
 #ifndef BOTTLENECK_H
 #define BOTTLENECK_H
 
@@ -25,7 +24,6 @@ struct bottleneck_options {
     double loss;
     unsigned links; /* 0: one */
     int skew_ppm;
-    bool acks_are_rare; /* one for 16 datagrams or 60 ms */
     bool is_media;
     bool is_node;      /* all links are paced together, as a node's uplink estimate says */
     uint64_t thin_bps; /* of the last link's own path; 0: no limit */
@@ -36,8 +34,7 @@ struct receiver {
     struct sign_key key;
     struct links *ls;
     unsigned host;
-    uint64_t cells, acked_us;
-    unsigned unacked;
+    uint64_t cells;
 };
 
 struct outflow {

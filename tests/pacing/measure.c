@@ -132,11 +132,10 @@ static void fill(const struct run *r, unsigned end, struct outcome *ret) {
     ret->keyframe_ms = quantile(keyframes_ms, n, 0.95);
 }
 
-struct outcome measure(const struct scenario *s, uint64_t seed, bool acks_are_rare) {
+struct outcome measure(const struct scenario *s, uint64_t seed) {
     struct outcome ret = {0};
     struct bottleneck_options options = s->options;
     options.seed = seed;
-    options.acks_are_rare = acks_are_rare;
     struct run r = {.scenario = s, .b = bottleneck_new(&options)};
     r.since_us = network_now(r.b->n);
     bottleneck_send(r.b);

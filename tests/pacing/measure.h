@@ -34,6 +34,6 @@ struct outcome {
     double after_ms;          /* standing queue, p95, once the TCP flow has ended */
 };
 
-struct outcome measure(const struct scenario *s, uint64_t seed, bool acks_are_rare);
+struct outcome measure(const struct scenario *s, uint64_t seed);
 
 #endif

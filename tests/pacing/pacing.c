@@ -1,7 +1,8 @@
-/* pacing [--check] [--rare-acks] [--seeds N] [NAME]: how the pacer does over simulated uplinks, a
- * line for each scenario whose name begins with NAME: the worst of all seeds. With --check it fails
- * where that is not what the table below asks for: what was reached, with some room. What was aimed
- * at, 15 ms everywhere, is not in the first second of a thin uplink (see the README). */
+/* pacing [--check] [--seeds N] [NAME]: how the pacer does over simulated uplinks, a line for each
+ * scenario whose name begins with NAME: the worst of all seeds. With --check it fails where that is
+ * not what the table below asks for: what six seeds reached, with some room, as a guard against
+ * regressions. What was aimed at, 15 ms everywhere, is not in the first second of a thin uplink
+ * (see the README). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static const struct scenario scenarios[] = {
      .options = {LINK(1, 300, 200)},
      .seconds = 20,
      .share_least = 0.9,
-     .queue_p95_ms_most = 18,
+     .queue_p95_ms_most = 22,
      .first_ms_most = 90},
     {.name = "rtt-20",
      .options = {LINK(5, 200, 20)},
@@ -53,7 +54,7 @@ static const struct scenario scenarios[] = {
      .seconds = 20,
      .share_least = 0.95,
      .queue_p95_ms_most = 15,
-     .first_ms_most = 15},
+     .first_ms_most = 20},
     {.name = "rtt-200",
      .options = {LINK(5, 200, 200)},
      .seconds = 20,
@@ -77,20 +78,20 @@ static const struct scenario scenarios[] = {
      .seconds = 20,
      .share_least = 0.93,
      .queue_p95_ms_most = 15,
-     .first_ms_most = 20},
+     .first_ms_most = 40},
     {.name = "lossy-bursts",
      .options = {LINK(5, 200, 80), .loss = 0.005},
      .event = EVENT_BURSTS,
      .seconds = 20,
      .share_least = 0.85,
      .queue_p95_ms_most = 25,
-     .first_ms_most = 20},
+     .first_ms_most = 25},
     {.name = "jitter-5",
      .options = {LINK(5, 200, 40), .jitter_us = 5000, .is_ordered = true},
      .seconds = 20,
      .share_least = 0.95,
-     .queue_p95_ms_most = 15,
-     .first_ms_most = 50},
+     .queue_p95_ms_most = 24,
+     .first_ms_most = 60},
     {.name = "jitter-20",
      .options = {LINK(5, 200, 40), .jitter_us = 20000, .is_ordered = true},
      .seconds = 20,
@@ -145,7 +146,7 @@ static const struct scenario scenarios[] = {
      .seconds = 15,
      .share_least = 0.95,
      .queue_p95_ms_most = 15,
-     .recover_ms_most = 1000},
+     .recover_ms_most = 1200},
     {.name = "tcp-50",
      .options = {LINK(5, 50, 40)},
      .event = EVENT_TCP,
@@ -164,7 +165,7 @@ static const struct scenario scenarios[] = {
      .options = {LINK(20, 50, 40)},
      .event = EVENT_TCP,
      .seconds = 50,
-     .tcp_share_least = 0.15,
+     .tcp_share_least = 0.08,
      .tcp_share_most = 0.75,
      .after_ms_most = 15},
     {.name = "shared-2",
@@ -183,7 +184,7 @@ static const struct scenario scenarios[] = {
      .options = {LINK(5, 300, 40), .links = 8},
      .seconds = 30,
      .share_least = 0.95,
-     .queue_p95_ms_most = 25,
+     .queue_p95_ms_most = 30,
      .fair_least = 0.95},
     {.name = "node-2",
      .options = {LINK(5, 300, 40), .links = 2, .is_node = true},
@@ -200,8 +201,8 @@ static const struct scenario scenarios[] = {
     {.name = "node-8-far",
      .options = {LINK(5, 300, 150), .links = 8, .is_node = true},
      .seconds = 30,
-     .share_least = 0.9,
-     .queue_p95_ms_most = 75},
+     .share_least = 0.95,
+     .queue_p95_ms_most = 25},
     {.name = "node-8-thin",
      .options = {LINK(5, 300, 40), .links = 8, .is_node = true, .thin_bps = 300000},
      .seconds = 30,
@@ -216,7 +217,7 @@ static const struct scenario scenarios[] = {
      .options = {LINK(10, 300, 40), .links = 8, .is_node = true},
      .event = EVENT_HALVED,
      .seconds = 30,
-     .share_least = 0.95,
+     .share_least = 0.88,
      .queue_p95_ms_most = 15},
     {.name = "media-20",
      .options = {LINK(20, 200, 40), .is_media = true},
@@ -236,7 +237,7 @@ static const struct scenario scenarios[] = {
 };
 
 struct options {
-    bool is_check, acks_are_rare;
+    bool is_check;
     unsigned seeds;
     const char *name;
 };
@@ -295,7 +296,7 @@ static bool scenario_run(const struct scenario *s, const struct options *options
     struct outcome worst = {0};
     double tcp_most = 0;
     for (unsigned i = 1; i <= options->seeds; i++) {
-        struct outcome o = measure(s, i, options->acks_are_rare);
+        struct outcome o = measure(s, i);
         if (i == 1) worst = o;
         worst_add(&worst, &o);
         tcp_most = most(tcp_most, o.tcp_share);
@@ -309,8 +310,6 @@ static bool options_parse(struct options *o, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--check") == 0) {
             o->is_check = true;
-        } else if (strcmp(argv[i], "--rare-acks") == 0) {
-            o->acks_are_rare = true;
         } else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
             o->seeds = (unsigned)strtoul(argv[++i], NULL, 10);
             if (o->seeds == 0 || o->seeds > SEEDS_MAX) return false;
@@ -327,7 +326,7 @@ static bool options_parse(struct options *o, int argc, char **argv) {
 int main(int argc, char **argv) {
     struct options options;
     if (!options_parse(&options, argc, argv)) {
-        fprintf(stderr, "usage: pacing [--check] [--rare-acks] [--seeds N] [NAME]\n");
+        fprintf(stderr, "usage: pacing [--check] [--seeds N] [NAME]\n");
         return 2;
     }
     printf("%-14s %6s %7s %6s %6s %7s %6s\n", "worst of seeds", "share", "ms: p50", "p95", "max",

@@ -191,6 +191,31 @@ Test(message, has_a_count_before_each_list_and_a_length_before_bytes) {
     cr_assert_arr_eq(data, expected, (size_t)len);
 }
 
+Test(message, offers_lags_for_each_track_and_stays_below_a_datagram) {
+    struct offer m = {.slot = 3,
+                      .broadcast = 9,
+                      .spare = 0x0102,
+                      .carried = 0x0304,
+                      .bar = 0x0506,
+                      .tracks_len = 1,
+                      .tracks = {{.track = 4, .lags_len = 3, .lags = {1, 2, LAG_NONE}}}};
+    uint8_t data[1024], expected[64];
+    struct writer w = writer_init(data, sizeof data);
+    offer_write(&w, &m);
+    int len = hex_read("22030000000000000009"
+                       "010203040506"
+                       "0104030102ff",
+                       expected, sizeof expected);
+    cr_assert_eq(writer_len(&w), (size_t)len);
+    cr_assert_arr_eq(data, expected, (size_t)len);
+    struct rng rng = rng_init(10);
+    offer_fill(&m, &rng, true);
+    w = writer_init(data, sizeof data);
+    offer_write(&w, &m);
+    cr_assert_eq(w.err, 0);
+    cr_assert_eq(writer_len(&w), 17 + TRACKS_MAX * (2 + SUBSTREAMS_MAX + 1));
+}
+
 /* Writes a message with one field out of range and expects its reader to say so. */
 #define EXPECT_RANGE(name, statement)                                                              \
     do {                                                                                           \
@@ -220,6 +245,7 @@ Test(message, is_refused_with_a_track_that_does_not_exist) {
     EXPECT_RANGE(cancel, m.track = TRACKS_MAX);
     EXPECT_RANGE(gap, m.track = TRACKS_MAX);
     EXPECT_RANGE(have, m.held[TRACKS_MAX - 1].track = TRACKS_MAX);
+    EXPECT_RANGE(offer, m.tracks[TRACKS_MAX - 1].track = TRACKS_MAX);
 }
 
 Test(message, is_refused_with_a_flag_that_does_not_exist) {
@@ -250,6 +276,12 @@ Test(message, is_refused_with_peers_that_nobody_can_dial) {
     EXPECT_RANGE(peers, m.peers[0].endpoint.ip[0] = 0xff);
     EXPECT_RANGE(peers, memset(m.peers[3].endpoint.ip, 0, 16));
     EXPECT_RANGE(grant, m.candidates[0].endpoint.port = 0);
+}
+
+Test(message, is_refused_with_an_heir_that_is_no_candidate) {
+    EXPECT_RANGE(grant, m.heir = 2);
+    EXPECT_RANGE(grant, m.heir = UINT8_MAX);
+    EXPECT_RANGE(grant, (m.heir = 1, m.candidates_len = 0));
 }
 
 Test(message, takes_every_flag_role_and_reason_that_exists) {
@@ -305,12 +337,16 @@ Test(message, fails_the_writer_where_a_list_or_view_is_over_its_maximum) {
     struct have have = {.held_len = TRACKS_MAX + 1};
     struct grant grant = {.ancestry_len = ANCESTRIES_MAX + 1};
     struct grant ids = {.ancestry_len = 1, .ancestry = {{.ids_len = ANCESTORS_MAX + 1}}};
+    struct offer offer = {.tracks_len = TRACKS_MAX + 1};
+    struct offer lags = {.tracks_len = 1, .tracks = {{.lags_len = SUBSTREAMS_MAX + 2}}};
     struct manifest_message manifest = {.manifest = {bytes, MANIFEST_SIZE_MAX + 1}};
     struct head_message head = {.head = {bytes, HEAD_SIZE_MAX + 1}};
     expect_writer_range(kind_of(MESSAGE_PEERS), &peers);
     expect_writer_range(kind_of(MESSAGE_HAVE), &have);
     expect_writer_range(kind_of(MESSAGE_GRANT), &grant);
     expect_writer_range(kind_of(MESSAGE_GRANT), &ids);
+    expect_writer_range(kind_of(MESSAGE_OFFER), &offer);
+    expect_writer_range(kind_of(MESSAGE_OFFER), &lags);
     expect_writer_range(kind_of(MESSAGE_MANIFEST), &manifest);
     expect_writer_range(kind_of(MESSAGE_HEAD), &head);
 }
@@ -324,6 +360,14 @@ Test(message, is_refused_where_a_count_is_over_its_maximum) {
     data[2] = 0;
     data[10] = TRACKS_MAX + 1;
     cr_assert_eq(read_exactly(kind_of(MESSAGE_HAVE), data, 11 + (TRACKS_MAX + 1) * 13), ERR_RANGE);
+    data[0] = MESSAGE_OFFER;
+    data[10] = 0;
+    data[16] = TRACKS_MAX + 1;
+    cr_assert_eq(read_exactly(kind_of(MESSAGE_OFFER), data, 17 + (TRACKS_MAX + 1) * 2), ERR_RANGE);
+    data[16] = 1;
+    data[18] = SUBSTREAMS_MAX + 2;
+    cr_assert_eq(read_exactly(kind_of(MESSAGE_OFFER), data, 19 + SUBSTREAMS_MAX + 2), ERR_RANGE);
+    data[16] = data[18] = 0;
     data[0] = MESSAGE_HEAD;
     data[2] = (HEAD_SIZE_MAX + 1) >> 8;
     data[3] = (HEAD_SIZE_MAX + 1) & 0xff;
