@@ -1,46 +1,118 @@
-/* admission.c - which children the uplink can carry, and which of them should go elsewhere.
+/* admission.c - which children the uplink can carry.
  *
- * A child is admitted by what the uplink carries. The source keeps itself to a few copies of each
- * substream while others can pass them on: it grants more only to a child that has found nobody
- * else, and tells it which of them to take elsewhere when it can. */
+ * A child is admitted while the uplink carries it; the source gives one copy of each substream
+ * freely. Where there is no room, others may have to go: admission_excess.c. */
+#include "core/swarm/admission_internal.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_COPIES 2          /* of a substream, that the source gives freely */
-#define SOURCE_HEADS 4           /* children with heads from the source: 2 % of the rate each */
-#define CROWD 4                  /* neighbours from which on the source saves */
-#define ADMIT_PERCENT 75         /* of the uplink, to those who could ask elsewhere, */
-#define ADMIT_STARVED_PERCENT 90 /* and to those who could not */
-#define COST_PERCENT 118 /* of a substream's media: headers, heads, acknowledgements, repairs */
+#define SOURCE_HEADS 4            /* children with heads from the source: 2 % of the rate each */
+#define CELL_COST_PERCENT 108     /* of a substream's media: headers, and cells that are lost */
+#define HEADS_COST_PERCENT 3      /* of the stream */
+#define ADMIT_PERCENT 88          /* of the uplink, to those who have the substream from another */
 #define REFUSED_US (3 * US_PER_S) /* a child that found nobody asks again sooner */
+#define GUESS_STRETCH 2           /* times what an uplink is guessed to carry, to the starved */
+#define GONE_US (250 * US_PER_MS) /* acknowledgements come more often while cells flow */
 
-static unsigned copies_of(const struct channel *c, uint8_t track, unsigned index) {
+uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bps + nb->spare_bps; }
+
+/* Whoever is sent cells acknowledges them. One that has vanished passes nothing on, and takes
+ * nothing of the uplink. */
+static bool is_there(const struct neighbour *nb) {
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    if (link_state(nb->peer->link) != LINK_UP || stats.bytes_in_flight == 0) return true;
+    return stats.received_us + GONE_US + stats.rtt_us >= nb->channel->node->now_us;
+}
+
+unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index) {
     unsigned copies = 0;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        copies += index == SUPPLY_HEADS ? ns->child_heads : ns->child_granted >> index & 1;
+        if (!is_there(c->neighbours[i])) continue;
+        copies += index == SUPPLY_HEADS ? ns->child_heads
+                                        : (ns->child_granted & ~ns->child_excess) >> index & 1;
     }
     return copies;
 }
 
-/* What all children of all channels take, if every granted substream flows. */
-static uint64_t granted_bps(const struct node *n) {
-    uint64_t bps = 0;
-    for (size_t i = 0; i < n->channels_len; i++) {
-        const struct channel *c = n->channels[i];
-        for (size_t t = 0; t < c->streams_len; t++)
-            for (size_t k = 0; k < c->neighbours_len; k++)
-                bps += (uint64_t)c->streams[t].substream_bps *
-                       (unsigned)__builtin_popcount(c->neighbours[k]->streams[t].child_granted);
+unsigned admission_holders(const struct channel *c, uint8_t track, unsigned index) {
+    unsigned holders = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
+        if (!is_there(c->neighbours[i])) continue;
+        holders += index == SUPPLY_HEADS ? ns->child_heads : ns->child_granted >> index & 1;
     }
+    return holders;
+}
+
+uint64_t admission_cost_bps(const struct stream *s, unsigned index) {
+    if (index == SUPPLY_HEADS)
+        return (uint64_t)s->substream_bps * s->substreams * HEADS_COST_PERCENT / 100;
+    return (uint64_t)s->substream_bps * CELL_COST_PERCENT / 100;
+}
+
+static uint64_t taken_by(const struct channel *c, const struct neighbour *nb) {
+    uint64_t bps = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        bps += (uint64_t)c->streams[t].substream_bps * CELL_COST_PERCENT / 100 *
+               (unsigned)__builtin_popcount(nb->streams[t].child_granted);
     return bps;
 }
 
-static bool uplink_admits(const struct channel *c, const struct stream *s, bool starved) {
+uint64_t admission_granted_bps(const struct node *n) {
+    uint64_t bps = 0;
+    for (size_t i = 0; i < n->channels_len; i++)
+        for (size_t k = 0; k < n->channels[i]->neighbours_len; k++)
+            bps += taken_by(n->channels[i], n->channels[i]->neighbours[k]);
+    return bps;
+}
+
+uint64_t admission_carried_bps(const struct node *n) {
+    return admission_granted_bps(n) / CELL_COST_PERCENT * 100;
+}
+
+uint64_t admission_bar_bps(const struct channel *c) {
+    uint64_t least_bps = UINT64_MAX / 2, substream_bps = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (size_t i = 0; i < c->neighbours_len; i++) {
+            const struct neighbour *nb = c->neighbours[i];
+            const struct neighbour_stream *ns = &nb->streams[t];
+            if ((ns->child_granted & ~ns->child_excess) == 0) continue;
+            least_bps = u64_min(least_bps, admission_worth_bps(nb));
+            substream_bps = u64_max(substream_bps, c->streams[t].substream_bps);
+        }
+    return u64_max(WORTH_RATIO * least_bps, WORTH_LEAST * substream_bps);
+}
+
+uint64_t admission_spare_bps(const struct node *n) {
+    if (n->uplink.rate_bps == 0) return 0;
+    uint64_t taken = admission_granted_bps(n) + n->uplink.control_bps;
+    return u64_sub(uplink_capacity_bps(n) / 100 * ADMIT_PERCENT, taken);
+}
+
+/* What the source keeps for substreams that nobody has from it yet: nobody else has them either. */
+static uint64_t reserved_bps(const struct channel *c, const struct stream *s, unsigned except) {
+    uint64_t bps = 0;
+    for (unsigned index = 0; c->is_source && index < s->substreams; index++)
+        if (index != except && admission_copies(c, s->track, index) == 0)
+            bps += admission_cost_bps(s, index);
+    return bps;
+}
+
+/* What it carries at most. A guess is no reason to let anybody starve: the queue will tell. */
+uint64_t admission_most_bps(const struct node *n, unsigned percent) {
+    uint64_t bps = uplink_capacity_bps(n) / 100 * percent;
+    return capacity_is_known(&n->uplink.capacity) ? bps : GUESS_STRETCH * bps;
+}
+
+static bool uplink_admits(const struct channel *c, const struct stream *s, unsigned index,
+                          bool starved) {
     const struct node *n = c->node;
     if (n->uplink.rate_bps == 0) return false;
-    uint64_t capacity = uplink_capacity_bps(n) / 100;
-    capacity *= starved ? ADMIT_STARVED_PERCENT : ADMIT_PERCENT;
-    return (granted_bps(n) + s->substream_bps) * COST_PERCENT / 100 <= capacity;
+    uint64_t capacity = starved ? admission_most_bps(n, ADMIT_STARVED_PERCENT)
+                                : uplink_capacity_bps(n) / 100 * ADMIT_PERCENT;
+    uint64_t taken = admission_granted_bps(n) + n->uplink.control_bps + reserved_bps(c, s, index);
+    return taken + admission_cost_bps(s, index) <= capacity;
 }
 
 /* Granting it would put the child above itself. */
@@ -56,17 +128,25 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
     return false;
 }
 
-static bool source_saves(const struct channel *c, uint8_t track, unsigned index) {
+bool admission_saves(const struct channel *c, const struct stream *s, unsigned index) {
     if (!c->is_source || c->neighbours_len < CROWD) return false;
     unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
-    return copies_of(c, track, index) >= most;
+    return admission_copies(c, s->track, index) >= most;
+}
+
+bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index) {
+    return c->is_source || s->has_end || s->supplies[index].is_granted;
 }
 
 bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
+    if (!admission_has_supply(c, s, index)) return false;
     if (admission_makes_loop(c, s, child, index)) return false;
-    if (!starved && source_saves(c, s->track, index)) return false;
-    return uplink_admits(c, s, starved);
+    if (!starved && admission_saves(c, s, index)) return false;
+    /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
+    if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
+        return true;
+    return uplink_admits(c, s, index, starved);
 }
 
 uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {
@@ -81,41 +161,5 @@ uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {
                 bps += (uint64_t)c->streams[t].substream_bps * (unsigned)__builtin_popcount(still);
             }
     }
-    return bps / 100 * COST_PERCENT;
-}
-
-/* Which of its substreams each child should take elsewhere: those beyond the copies that the source
- * gives freely. The neighbours that have been there longest keep theirs. */
-void admission_mark_excess(struct channel *c, struct stream *s) {
-    bool saves = c->neighbours_len >= CROWD;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        struct neighbour *nb = c->neighbours[i];
-        struct neighbour_stream *ns = &nb->streams[s->track];
-        uint32_t excess = 0;
-        for (unsigned index = 0; index < s->substreams; index++) {
-            unsigned older = 0;
-            for (size_t k = 0; k < i; k++)
-                older += c->neighbours[k]->streams[s->track].child_granted >> index & 1;
-            if (saves && ns->child_granted >> index & 1 && older >= SOURCE_COPIES)
-                excess |= 1u << index;
-        }
-        if (excess == ns->child_excess) continue;
-        ns->child_excess = excess;
-        ns->child_changed = c->grants_changed = true;
-    }
-}
-
-/* The uplink has been short for a while: one substream less for the youngest child that has some.
- */
-void admission_shed(struct channel *c) {
-    for (size_t i = c->neighbours_len; i-- > 0;) {
-        for (size_t t = 0; t < c->streams_len; t++) {
-            struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
-            if (c->streams[t].kind != TRACK_VIDEO || ns->child_granted == 0) continue;
-            ns->child_granted &= ns->child_granted - 1;
-            serve_index(&c->streams[t], c->neighbours[i]);
-            ns->child_changed = c->grants_changed = true;
-            return;
-        }
-    }
+    return bps / 100 * CELL_COST_PERCENT;
 }

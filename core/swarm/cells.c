@@ -7,6 +7,7 @@
 #include "core/base/err.h"
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
 
 #define CLOCK_ODD_US (2 * (int64_t)US_PER_S)
 #define UNSOLICITED_CELLS 32 /* until the neighbour is told again what we want of it */
@@ -77,6 +78,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
 static void take_verified(struct channel *c, struct stream *s, struct slot *slot, uint32_t index,
                           struct neighbour *from, uint64_t came_us, uint64_t now_us) {
     const struct head *h = slot->chunk->head;
+    c->media_us = now_us;
     c->stats.media_in += head_cell_len(h, index);
     uint8_t substream = stream_substream(s, h->number, index);
     struct neighbour_stream *ns = &from->streams[s->track];
@@ -84,7 +86,8 @@ static void take_verified(struct channel *c, struct stream *s, struct slot *slot
     uint64_t lateness_us = channel_lateness_us(c, h->capture_us, came_us);
     if (!was_requested && lateness_us < LATENESS_SAMPLE_MAX_US)
         neighbour_note_lateness(ns, lateness_us);
-    if (!was_requested) supply_arrived(s, from, substream, u64_sub(came_us, slot->head_us), now_us);
+    if (!was_requested)
+        supply_arrived(s, from, substream, u64_sub(came_us, slot->head_us), h->capture_us, came_us);
     repair_arrived(c, slot, s->track, index, from, now_us);
     serve_cell(c, slot->chunk, index, from, now_us);
     if (chunk_is_complete(slot->chunk)) complete(c, s, slot, now_us);
@@ -168,6 +171,12 @@ static bool is_recent(const struct stream *s, uint32_t number, uint64_t now_us) 
     return slot != NULL && now_us - slot->head_us < REPEATED_US;
 }
 
+static void head_arrived(struct stream *s, struct neighbour *nb, const struct head *h,
+                         uint64_t now_us) {
+    uint64_t late_us = channel_lateness_us(nb->channel, h->capture_us, now_us);
+    supply_arrived(s, nb, SUPPLY_HEADS, late_us, h->capture_us, now_us);
+}
+
 static void count_refused(struct channel *c, int err) {
     if (err == ERR_UNSOLICITED) c->stats.refused_unsolicited++;
     if (err == ERR_STALE) c->stats.refused_stale++;
@@ -190,20 +199,23 @@ void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_
         channel_ban(c, nb, err, now_us);
         return;
     }
-    if (err == ERR_DUPLICATE && is_recent(s, h.number, now_us))
-        supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
+    if (err == ERR_DUPLICATE && is_recent(s, h.number, now_us)) head_arrived(s, nb, &h, now_us);
     if (err) {
         count_refused(c, err);
         return;
     }
+    c->media_us = now_us;
     struct chunk *chunk = chunk_new(c->node->chunks, &h, m->head.data, m->head.len);
     if (chunk == NULL) return;
     bool was_asked = neighbour_asked(nb, h.track, h.number) != NULL;
     if (!s->has_start) supply_set_start(s, nb, &h, now_us);
     struct slot *slot = place(c, s, &h, chunk, now_us);
     chunk_unref(chunk);
-    if (!was_asked)
-        supply_arrived(s, nb, SUPPLY_HEADS, channel_lateness_us(c, h.capture_us, now_us), now_us);
+    if (!s->has_play && h.flags & HEAD_RANDOM_ACCESS) {
+        s->has_play = true;
+        s->play_next = h.number;
+    }
+    if (!was_asked) head_arrived(s, nb, &h, now_us);
     if (slot == NULL) return;
     serve_head(c, slot->chunk, nb, now_us);
     resolve_pending(c, s, slot, now_us);

@@ -6,6 +6,7 @@
 
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
 
 #define NEIGHBOURS_STEP 16
 #define TRIM_PERIOD_US (1 * US_PER_S)
@@ -44,7 +45,7 @@ bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
     return true;
 }
 
-/* Order is kept: the source lets those stay that have been there longest. */
+/* Those behind it move up, and with them whatever goes by their places. */
 static void take_place(struct channel *c, const struct neighbour *nb) {
     size_t at = nb->at;
     assert(c->neighbours[at] == nb);
@@ -62,8 +63,23 @@ static void take_place(struct channel *c, const struct neighbour *nb) {
     memmove(&c->have_us[at], &c->have_us[at + 1], (c->neighbours_len - at) * sizeof c->have_us[0]);
 }
 
+struct neighbour *channel_neighbour(const struct channel *c, const struct public_key *peer) {
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        if (public_key_equal(link_peer(c->neighbours[i]->peer->link), peer))
+            return c->neighbours[i];
+    return NULL;
+}
+
+static void trace_lost(const struct stream *s, const struct neighbour *nb) {
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        if (s->supplies[index].parent == nb) trace_supply(nb, TRACE_LOST, s->track, index);
+}
+
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us) {
-    for (size_t t = 0; t < c->streams_len; t++) stream_forget_neighbour(&c->streams[t], nb);
+    for (size_t t = 0; t < c->streams_len; t++) {
+        trace_lost(&c->streams[t], nb);
+        stream_forget_neighbour(&c->streams[t], nb);
+    }
     take_place(c, nb);
     struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
     if (known != NULL) known->is_linked = false;
@@ -215,6 +231,7 @@ void channel_tick(struct channel *c, uint64_t now_us) {
     play_step(c, now_us);
     serve_tick(c, now_us);
     have_tick(c, now_us);
+    offer_tick(c, now_us);
     gossip_tick(c, now_us);
     announce_tick(c, now_us);
     trim(c, now_us);

@@ -1,10 +1,9 @@
 /* channel.h - one channel on this node: its manifest, streams, neighbours and timers.
  *
- * The files that act on it, one for each concern, each with what it needs of the others declared
- * here: supply*.c (whom we take from), serve.c and
- * admission.c (whom we send to), repair.c, have.c, gossip.c (HELLO,
- * MANIFEST, PEERS), cells.c (heads and cells as they come), play.c, count.c, announce.c.
- * Only core/swarm includes this file. */
+ * One file acts on it for each concern, and what others need of it is declared here: supply*.c
+ * (whom we take from), repair.c, have.c, offer.c, gossip.c (HELLO, MANIFEST, PEERS), cells.c (heads
+ * and cells as they come), play.c, count.c, announce.c. Whom we send to has headers of its own:
+ * serve.h and admission.h. Only core/swarm includes this file. */
 #ifndef CHANNEL_H
 #define CHANNEL_H
 
@@ -22,7 +21,7 @@
 #define DIAL_EAGER_US (100 * US_PER_MS)
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
-#define HAVE_PERIOD_US (200 * US_PER_MS)
+#define HAVE_PERIOD_US (1000 * US_PER_MS)
 #define PENDING_WAIT_US                                                                            \
     (20 * US_PER_MS) /* a cell waits this long before its sender is asked for the head */
 #define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
@@ -72,6 +71,11 @@ struct channel {
     int64_t offset_recent_us; /* in the window that is being filled */
     uint64_t offset_since_us;
     uint64_t head_us; /* when the newest head came */
+    /* Our clock at an arrival less the source's at the capture, for media without any lag. */
+    bool has_source_offset;
+    int64_t source_offset_us;
+    uint64_t media_us;     /* when a cell or head last came, from whomever */
+    struct budget repairs; /* cells that may be asked for one by one */
     bool clock_said;
     bool ended, end_said;
 
@@ -103,6 +107,8 @@ struct stream *channel_stream(struct channel *c, uint8_t track); /* NULL: no suc
 void channel_wake(struct channel *c, uint64_t now_us);           /* a tick at once */
 void channel_tick(struct channel *c, uint64_t now_us);
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb);
+/* The neighbour that is this peer, or NULL. */
+struct neighbour *channel_neighbour(const struct channel *c, const struct public_key *peer);
 /* Takes it out everywhere and frees it. */
 void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t now_us);
 /* The peer sent what it must not: its link ends, and it stays away. */
@@ -131,40 +137,15 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
 /* A cell or head came from a parent: it is alive. `delay_us` is how long after its head a cell
  * came, and how late a head is. */
 void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
-                    uint64_t now_us);
+                    uint64_t capture_us, uint64_t now_us);
 /* How long after its head a cell of the substream may come before it counts as overdue: what is
  * usual for the parent, and time for a repair of its own. */
 uint64_t supply_patience_us(const struct supply *supply);
+/* The earliest of the last few seconds. */
+int64_t supply_least_arrival_us(const struct supply *supply);
 /* The first head of the stream was verified: fixes where we start. */
 void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h,
                       uint64_t now_us);
-
-/* serve.c: our children. */
-void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint64_t now_us);
-void serve_take_request(struct neighbour *nb, const struct request *m, uint64_t now_us);
-void serve_take_cancel(struct neighbour *nb, const struct cancel *m, uint64_t now_us);
-void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
-                uint64_t now_us);
-void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
-                const struct neighbour *from, uint64_t now_us);
-void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
-                uint64_t now_us);
-void serve_tick(struct channel *c, uint64_t now_us);
-/* What is granted to the child has changed: from now on it gets that. */
-void serve_index(struct stream *s, const struct neighbour *child);
-/* Our own ancestors have changed: the children are told. */
-void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us);
-
-/* admission.c: which children the uplink can carry. `index` may be SUPPLY_HEADS. */
-bool admission_grants(const struct channel *c, const struct stream *s,
-                      const struct neighbour *child, unsigned index, bool starved);
-/* Granting it would put the child above itself. */
-bool admission_makes_loop(const struct channel *c, const struct stream *s,
-                          const struct neighbour *child, unsigned index);
-/* Marks what the source's children should take elsewhere. */
-void admission_mark_excess(struct channel *c, struct stream *s);
-/* One substream less for the youngest child that has some. */
-void admission_shed(struct channel *c);
 
 /* repair.c */
 void repair_tick(struct channel *c, uint64_t now_us);
@@ -179,6 +160,13 @@ void have_changed(struct channel *c);
 void have_greet(struct neighbour *nb);
 void have_tick(struct channel *c, uint64_t now_us);
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
+
+/* offer.c: how late we have what, and what we could give. */
+void offer_tick(struct channel *c, uint64_t now_us);
+/* One more to this neighbour, at once: its link acknowledges it. */
+void offer_send(struct neighbour *nb, uint64_t now_us);
+void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us);
+uint16_t offer_spare(const struct channel *c);
 
 /* cells.c: what comes. */
 void cells_take_head(struct neighbour *nb, const struct head_message *m, uint64_t now_us);

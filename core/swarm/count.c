@@ -77,6 +77,11 @@ static uint64_t capture_near(const struct stream *s, uint32_t number) {
     return 0;
 }
 
+static void note_missed(struct channel *c, const struct stream *s) {
+    c->stats.chunks_missed++;
+    trace_missed(c, s->track, s->count_next);
+}
+
 /* Counts the chunk at count_next. False: it is too early to say. */
 static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
     const struct slot *slot = window_find(&s->window, s->count_next);
@@ -87,14 +92,14 @@ static bool count_one(struct channel *c, struct stream *s, uint64_t now_us) {
         if (is_ok)
             c->stats.chunks_ok++;
         else
-            c->stats.chunks_missed++;
+            note_missed(c, s);
         c->stats.chunks_repaired += slot->repaired;
         return true;
     }
     uint64_t capture_us = capture_near(s, s->count_next);
     if (capture_us == 0) return false;
     if (lag_us(c, capture_us, now_us) <= allowed_us(c, s, capture_us)) return false;
-    c->stats.chunks_missed++;
+    note_missed(c, s);
     return true;
 }
 

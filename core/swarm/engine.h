@@ -3,6 +3,7 @@
 #define ENGINE_H
 
 #include "core/base/rng.h"
+#include "core/swarm/capacity.h"
 #include "core/swarm/channel.h"
 
 #define EVENTS_MAX 512
@@ -49,8 +50,11 @@ struct hint {
 
 /* The node's uplink: one token bucket over every datagram, and the turn of each neighbour. */
 struct uplink {
-    uint64_t rate_bps; /* NODE_UPLOAD_UNLIMITED: none set */
-    int64_t tokens;    /* bits times US_PER_S; below 0 after control that could not wait */
+    struct capacity capacity;
+    uint64_t control_bps; /* of what went out, what was not cells: smoothed */
+    uint64_t cell_bytes;  /* in this window, with all headers */
+    uint64_t rate_bps;    /* NODE_UPLOAD_UNLIMITED: none set */
+    int64_t tokens;       /* bits times US_PER_S; below 0 after control that could not wait */
     uint64_t tokens_us;
     uint64_t paced_until_us; /* when the first of the channels' `paced` may send */
     unsigned turn;           /* neighbour to serve next */
@@ -71,8 +75,10 @@ struct node {
     uint8_t role;
     unsigned neighbours_max;
     size_t memory_max;
-    struct chunk_pool *chunks;
     bool tells_chunks;
+    struct chunk_pool *chunks;
+    trace_sink *trace; /* or NULL */
+    void *trace_context;
     struct rng rng;
     uint64_t now_us;
     bool has_utc;
@@ -87,7 +93,7 @@ struct node {
     size_t hints_len;
     uint64_t idle_us;   /* when links without a channel are next looked for */
     struct peer *peers; /* all of them, also those that share no channel (yet, or any more) */
-    uint64_t control_in, control_out, media_out;
+    uint64_t control_in, control_out, media_out, cells_out;
     bool is_leaving;
     bool has_doomed;                        /* links wait to be closed at the end of the step */
     uint64_t cell_bytes_in, cell_bytes_out; /* payload of cells, all of them */
@@ -119,8 +125,11 @@ void peers_end_idle(struct node *n, uint64_t now_us);
 /* Marks the peer's link, to be closed at the end of the step, where no channel is left on it. */
 void peers_release(struct peer *peer);
 
-/* admission.c: what starved children of all channels asked for lately and could not have. */
-uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);
+/* trace.c: tells a decision about a neighbour where somebody reads along. */
+void trace_supply(const struct neighbour *nb, enum trace_decision decision, uint8_t track,
+                  unsigned index);
+void trace_repair(const struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells);
+void trace_missed(const struct channel *c, uint8_t track, uint32_t number);
 
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);

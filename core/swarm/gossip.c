@@ -6,7 +6,8 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
-#define PEERS_PERIOD_US (10 * US_PER_S)
+#define PEERS_PERIOD_US (30 * US_PER_S)
+#define PEERS_TOLD 8
 #define MANIFEST_AGAIN_US (1 * US_PER_S) /* the same one to the same neighbour */
 #define PEERS_LEAST_US (1 * US_PER_S)    /* more often is not listened to */
 
@@ -55,12 +56,12 @@ void gossip_manifest(struct neighbour *nb, uint64_t now_us) {
     nb->manifest_sent_us = now_us;
 }
 
-/* Up to PEERS_MAX neighbours that others could dial, from a random one on. */
+/* Up to PEERS_TOLD neighbours that others could dial, from a random one on. */
 static void choose_peers(const struct neighbour *nb, struct peers *m) {
     struct channel *c = nb->channel;
     if (c->neighbours_len == 0) return;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
-    for (size_t i = 0; i < c->neighbours_len && m->peers_len < PEERS_MAX; i++) {
+    for (size_t i = 0; i < c->neighbours_len && m->peers_len < PEERS_TOLD; i++) {
         const struct neighbour *other = c->neighbours[(first + i) % c->neighbours_len];
         const struct link *link = other->peer->link;
         if (other->peer == nb->peer || !other->has_hello || link_state(link) != LINK_UP) continue;
@@ -121,7 +122,7 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     nb->role = m->role;
     nb->flags = m->flags;
     if (m->broadcast >= nb->broadcast) {
-        nb->broadcast = m->broadcast;
+        nb->broadcast = nb->follows = m->broadcast;
         nb->manifest_version = m->manifest_version;
     }
     if (!nb->hello_sent) gossip_hello(nb, now_us);
@@ -138,7 +139,7 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
 static void take_opened(struct neighbour *nb, const struct manifest_message *m,
                         const struct manifest *opened, uint64_t now_us) {
     struct channel *c = nb->channel;
-    nb->broadcast = opened->broadcast;
+    nb->broadcast = nb->follows = opened->broadcast;
     nb->manifest_version = opened->version;
     uint64_t utc_us = node_utc_us(c->node, now_us);
     bool is_expired =
@@ -165,7 +166,7 @@ void gossip_take_manifest(struct neighbour *nb, const struct manifest_message *m
      */
     if (c->has_manifest && m->manifest.len == c->manifest_len &&
         memcmp(m->manifest.data, c->manifest_bytes, c->manifest_len) == 0) {
-        nb->broadcast = c->manifest.broadcast;
+        nb->broadcast = nb->follows = c->manifest.broadcast;
         nb->manifest_version = c->manifest.version;
         return;
     }

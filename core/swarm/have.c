@@ -48,6 +48,7 @@ void have_tick(struct channel *c, uint64_t now_us) {
 
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us) {
     /* What it held of another broadcast, which has numbers of its own. */
+    nb->follows = m->broadcast;
     if (m->broadcast != nb->channel->manifest.broadcast) return;
     for (size_t i = 0; i < m->held_len; i++) neighbour_take_held(nb, &m->held[i], now_us);
 }

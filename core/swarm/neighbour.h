@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "core/base/endpoint.h"
-#include "core/proto/message.h"
+#include "core/swarm/neighbour_stream.h"
 #include "core/swarm/send_queue.h"
 
 struct link;
@@ -18,13 +18,10 @@ struct cell;
 #define PENDING_CELLS_MAX 64 /* cells without their head, from one neighbour */
 #define ASKED_CELLS_MAX 32   /* chunks with cells asked for one by one, from one neighbour */
 #define SILENT_US (500 * US_PER_MS)
-#define FORMER_US (2 * US_PER_S) /* cells of an ended subscription may still arrive */
-#define REQUESTS_BURST 256       /* cells that a neighbour may ask for at once, */
-#define REQUESTS_PER_S 1024      /* and a second */
-#define BACKLOG_BURST 4096       /* cells of backlog that it may draw at once: 10 s of 3 Mb/s, */
-#define BACKLOG_PER_S 512        /* and a second, by subscribing again and again */
-#define FAILURES_MAX 5     /* doublings of the pause before a parent that failed is asked again */
-#define LATENESS_WEIGHT 16 /* a sample counts a 16th in the smoothed lateness */
+#define REQUESTS_BURST 256  /* cells that a neighbour may ask for at once, */
+#define REQUESTS_PER_S 1024 /* and a second */
+#define BACKLOG_BURST 4096  /* cells of backlog that it may draw at once: 10 s of 3 Mb/s, */
+#define BACKLOG_PER_S 512   /* and a second, by subscribing again and again */
 
 /* Cells that came before their head, unverified: neither played nor forwarded. */
 struct pending_cell {
@@ -53,48 +50,6 @@ struct budget {
     uint64_t filled_us;
 };
 
-struct neighbour_stream {
-    /* As our parent. */
-    uint32_t asked; /* substreams that we subscribe to */
-    bool asked_heads;
-    uint32_t granted;
-    bool granted_heads;
-    uint16_t generation; /* of our newest SUBSCRIBE */
-    bool has_grant;
-    uint16_t grant_revision;
-    bool has_asked;
-    bool changed; /* `asked` has changed: a SUBSCRIBE is to be sent */
-    bool starved;
-    bool has_ask_from;
-    uint32_t ask_from; /* first chunk wanted of what is new since the last SUBSCRIBE */
-    uint32_t excess;   /* substreams that the parent would rather see moved */
-    bool has_grant_from;
-    uint32_t grant_from;
-    uint32_t former; /* ended lately */
-    bool former_heads;
-    uint64_t former_until_us;
-    uint64_t refused_until_us;
-    /* What it holds. */
-    bool has_held;
-    uint32_t newest;
-    uint64_t complete;  /* bit i: newest - i */
-    uint64_t newest_us; /* when `newest` last grew */
-    uint8_t failures;   /* as a parent, one after the other */
-    bool has_lateness;
-    int64_t lateness_us; /* smoothed: its newest chunk's arrival against the earliest arrival */
-    /* As our child. */
-    uint32_t child_wanted, child_granted, child_excess;
-    bool child_heads, child_starved;
-    uint16_t child_generation;
-    uint16_t child_revision;
-    bool child_changed;        /* a GRANT is to be sent */
-    uint32_t child_refused;    /* starved substreams that the uplink could not carry, */
-    uint64_t child_refused_us; /* at this time */
-    uint32_t child_from;
-    uint64_t heads_sent; /* bit i: head of heads_newest - i */
-    uint32_t heads_newest;
-};
-
 struct neighbour {
     struct peer *peer;
     struct channel *channel;
@@ -103,23 +58,28 @@ struct neighbour {
     bool hello_sent;
     uint8_t slot; /* its number for the channel */
     uint8_t role, flags;
-    uint64_t broadcast;
+    bool has_offer;
     uint32_t manifest_version;
+    uint32_t manifest_sent; /* version of the one that was sent to it */
+    uint64_t broadcast;     /* the newest that it knows, as far as we know: we may have told it */
+    uint64_t follows;       /* the one that it takes part in, by its own word */
     uint64_t since_us;
     uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
     uint64_t peers_sent_us;
     uint64_t peers_taken_us, candidates_taken_us;
+    /* Its newest OFFER, less what we have asked for since. */
+    uint64_t spare_bps, carried_bps, bar_bps, offered_us;
+    uint64_t probed_us; /* when it was last asked whether it is there */
+    uint64_t offer_sent_us;
     uint64_t manifest_sent_us;
-    uint32_t manifest_sent; /* its version */
     struct budget requests, backlog;
     size_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
     struct neighbour_stream *streams;
     struct send_queue queue;
     struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
-    unsigned pending_len;
-    uint32_t unsolicited;      /* cells that we had not asked for */
-    struct asked_cells *asked; /* grows up to ASKED_CELLS_MAX */
-    unsigned asked_capacity;
+    struct asked_cells *asked;    /* grows up to ASKED_CELLS_MAX */
+    unsigned pending_len, asked_capacity;
+    uint32_t unsolicited; /* cells that we had not asked for */
 };
 
 /* A linked peer: the link's owner data. */
@@ -141,17 +101,13 @@ static inline struct neighbour *peer_at_slot(const struct peer *p, uint8_t slot)
     return p->by_slot[slot] == 0 ? NULL : p->neighbours[p->by_slot[slot] - 1];
 }
 
-/* One more cell that came by subscription was so late, against the earliest arrival. */
-void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);
-
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
 /* The manifest says how many tracks there are. False: no memory for more than there were. */
 MUST_CHECK bool neighbour_set_tracks(struct neighbour *nb, size_t tracks);
 void neighbour_free(struct neighbour *nb);
 /* Gives back memory of what is over. */
 void neighbour_trim(struct neighbour *nb, uint64_t now_us);
-/* Nothing has come from it for SILENT_US and two round trips, though whoever serves media says what
- * it holds at most 200 ms after a change. */
+/* Nothing has come from it for SILENT_US and two round trips. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
 uint64_t neighbour_received_us(const struct neighbour *nb); /* the newest authentic datagram */

@@ -7,6 +7,8 @@
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
+#define SOURCE_HOPE 2 /* streams that a source's uplink is taken to carry at first */
+
 struct node *node_new(const struct node_config *config, uint64_t now_us) {
     struct node *n = calloc(1, sizeof *n);
     if (n == NULL) return NULL;
@@ -17,8 +19,10 @@ struct node *node_new(const struct node_config *config, uint64_t now_us) {
     if (n->neighbours_max > NEIGHBOURS_MAX - NEIGHBOURS_SPARE)
         n->neighbours_max = NEIGHBOURS_MAX - NEIGHBOURS_SPARE;
     n->memory_max = config->memory_max ? config->memory_max : NODE_MEMORY_DEFAULT;
-    n->chunks = config->chunks;
     n->tells_chunks = config->tells_chunks;
+    n->chunks = config->chunks;
+    n->trace = config->trace;
+    n->trace_context = config->trace_context;
     n->now_us = now_us;
     uplink_init(&n->uplink, config->max_upload_bps, now_us);
     n->links = links_new(
@@ -62,6 +66,7 @@ static void free_peers(struct node *n) {
 
 void node_free(struct node *n) {
     if (n == NULL) return;
+    n->trace = NULL; /* what follows decides nothing */
     struct node_event e;
     while (node_next_event(n, &e))
         if (e.type == NODE_EVENT_FRAGMENT) fragment_unref(e.fragment);
@@ -97,6 +102,14 @@ static struct channel *channel_at(const struct node *n, int channel) {
     return n->channels[channel];
 }
 
+/* A source's uplink carries its stream, or nothing comes of it. */
+static void hope_for_uplink(struct channel *c) {
+    for (size_t t = 0; t < c->streams_len; t++) {
+        uint64_t bps = (uint64_t)c->streams[t].substreams * c->streams[t].substream_bps;
+        capacity_hope(&c->node->uplink.capacity, SOURCE_HOPE * bps);
+    }
+}
+
 int node_set_manifest(struct node *n, int channel, const void *data, size_t len, uint64_t now_us) {
     struct channel *c = channel_at(n, channel);
     n->now_us = now_us;
@@ -109,6 +122,7 @@ int node_set_manifest(struct node *n, int channel, const void *data, size_t len,
         c->is_source = true;
         channel_take_manifest(c, opened, data, len, now_us);
         if (!c->has_manifest) err = ERR_MEMORY;
+        hope_for_uplink(c);
     }
     free(opened);
     return err;

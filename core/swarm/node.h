@@ -23,6 +23,7 @@
 #include "core/proto/holder.h"
 #include "core/proto/manifest.h"
 #include "core/swarm/chunk.h"
+#include "core/swarm/trace.h"
 
 #define NODE_UPLOAD_UNLIMITED UINT64_MAX
 #define NODE_CHANNELS_MAX SLOTS_MAX
@@ -39,8 +40,10 @@ struct node_config {
     uint64_t max_upload_bps;         /* UDP payload and 28 bytes a datagram; 0: serve nobody */
     unsigned neighbours_max;         /* of one channel; 0: NODE_NEIGHBOURS_DEFAULT; most 128 */
     size_t memory_max;               /* bytes of chunks held; 0: NODE_MEMORY_DEFAULT */
-    struct chunk_pool *chunks;       /* borrowed, shared with other nodes; NULL: none */
     bool tells_chunks;               /* NODE_EVENT_CHUNK is wanted */
+    struct chunk_pool *chunks;       /* borrowed, shared with other nodes; NULL: none */
+    trace_sink *trace;               /* NULL: nobody reads along */
+    void *trace_context;
 };
 
 struct node *node_new(const struct node_config *config, uint64_t now_us); /* NULL: no memory */
@@ -147,6 +150,7 @@ struct node_stats {
     unsigned links_up;
     uint64_t control_in, control_out; /* UDP payload bytes that are not cells' payload */
     uint64_t media_out;               /* of all channels */
+    uint64_t cells_out;               /* datagrams that carried a cell */
     uint64_t uplink_bps;              /* what it carries, as far as was seen; 0: never full */
     uint64_t demand_bps;              /* what subscribers would take now */
     bool uplink_short; /* fresh cells wait, or children who had found nobody else were refused */
@@ -154,6 +158,8 @@ struct node_stats {
 
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret);
 void node_stats(const struct node *n, struct node_stats *ret);
+/* Where those are that the node serves; returns how many, at most `max`. */
+size_t node_children(const struct node *n, int channel, struct endpoint *ret, size_t max);
 
 /* Bytes that it holds, without its links and without fragments in events. */
 struct node_memory {

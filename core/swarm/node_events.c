@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 
 #define EVENTS_FIRST 4
@@ -92,18 +93,34 @@ static uint64_t buffer_us(const struct stream *s) {
     return u64_sub(end_us, s->play_pts_us);
 }
 
+static bool is_parent(const struct channel *c, const struct neighbour *nb) {
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (nb->streams[t].granted || nb->streams[t].granted_heads) return true;
+    return false;
+}
+
+static bool is_child(const struct channel *c, const struct neighbour *nb) {
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (nb->streams[t].child_granted || nb->streams[t].child_heads) return true;
+    return false;
+}
+
 static void count_relations(const struct channel *c, struct node_channel_stats *ret) {
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour *nb = c->neighbours[i];
-        bool is_parent = false, is_child = false;
-        for (size_t t = 0; t < c->streams_len; t++) {
-            is_parent = is_parent || nb->streams[t].granted || nb->streams[t].granted_heads;
-            is_child = is_child || nb->streams[t].child_granted || nb->streams[t].child_heads;
-        }
         ret->neighbours += nb->has_hello && link_state(nb->peer->link) == LINK_UP;
-        ret->parents += is_parent;
-        ret->children += is_child;
+        ret->parents += is_parent(c, nb);
+        ret->children += is_child(c, nb);
     }
+}
+
+size_t node_children(const struct node *n, int channel, struct endpoint *ret, size_t max) {
+    const struct channel *c = n->channels[channel];
+    size_t len = 0;
+    for (size_t i = 0; i < c->neighbours_len && len < max; i++)
+        if (is_child(c, c->neighbours[i]))
+            ret[len++] = *link_endpoint(c->neighbours[i]->peer->link);
+    return len;
 }
 
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret) {
@@ -129,6 +146,7 @@ void node_stats(const struct node *n, struct node_stats *ret) {
     ret->control_in = n->control_in;
     ret->control_out = n->control_out;
     ret->media_out = n->media_out;
+    ret->cells_out = n->cells_out;
     ret->uplink_bps = u->rate_bps != NODE_UPLOAD_UNLIMITED ? u->rate_bps : u->carried_bps;
     uint64_t refused_bps = admission_refused_bps(n, n->now_us);
     ret->demand_bps = u->queued_bps + refused_bps;

@@ -4,6 +4,7 @@
 #include "core/base/err.h"
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
 
 static struct peer *peer_make(struct node *n, struct link *link) {
     struct peer *p = link_data(link);
@@ -139,6 +140,7 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
     X(cancel, MESSAGE_CANCEL, serve_take_cancel)                                                   \
     X(gap, MESSAGE_GAP, repair_take_gap)                                                           \
     X(peers, MESSAGE_PEERS, gossip_take_peers)                                                     \
+    X(offer, MESSAGE_OFFER, offer_take)                                                            \
     X(have, MESSAGE_HAVE, have_take)                                                               \
     X(head_message, MESSAGE_HEAD, cells_take_head)
 

@@ -1,21 +1,30 @@
 /* repair.c - holes: cells and heads that did not come by themselves are asked for one by one.
  *
  * What a link lost between parent and child the parent sends again by itself (serve_lost), so a
- * hole is given that time first. Then a neighbour that holds the chunk is asked, another one each
- * time. */
+ * hole is given that time first. Then a neighbour is asked that holds the chunk, as it says, or as
+ * its lag does; another one each time. Requests have a budget, and whole substreams without a
+ * parent are left alone: where much is missing all are short of uplink. */
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
 #define BACKLOG_WAIT_US                                                                            \
-    (500 * US_PER_MS)                      /* after the start: the first parent sends the backlog  \
-                                            */
+    (500 * US_PER_MS) /* after the start: the first parent sends the backlog                       \
+                       */
+#define BACKLOG_HEADS_WAIT_US (150 * US_PER_MS) /* its heads go first */
 #define UNOWED_WAIT_US (100 * US_PER_MS)   /* what the parent before has sent may be on its way */
 #define PATIENCE_LEAST_US (20 * US_PER_MS) /* nobody's is less: supply_patience_us */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define REPAIR_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
+#define STARVED_LEAST 1                 /* substreams, and an eighth of all, may lack a parent; */
+#define STARVED_US (1500 * US_PER_MS)   /* with more for so long nothing is repaired */
+#define OFFER_OLD_US (3 * US_PER_S)     /* three were lost: its lag may be another */
+#define HELD_MARGIN_US (50 * (int64_t)US_PER_MS) /* beyond its lag: it varies */
+#define OTHERS_FIRST 2 /* requests of a chunk that do not go to the source */
 #define REQUESTS_A_TICK 16
+#define REPAIRS_BURST 400           /* cells: a second of 3 Mb/s, */
+#define REPAIRS_PER_S 8             /* and a fortieth of it: more makes a shortage worse */
 #define BACKOFF_MAX 3               /* doublings of the wait for an answer */
 #define URGENT_US (150 * US_PER_MS) /* after a chunk was first heard of */
 
@@ -32,6 +41,22 @@ static bool was_asked(struct neighbour *nb, const struct stream *s, uint32_t num
     return cells == 0 ? a->head : (a->cells & cells) != 0;
 }
 
+/* It is not told of each chunk at once; but what it has by its own word it had within its lag. */
+static bool probably_holds(const struct channel *c, const struct neighbour *nb,
+                           const struct stream *s, const struct slot *slot, uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    if (nb->role == ROLE_SOURCE) return true;
+    if (!ns->has_lags || now_us - nb->offered_us > OFFER_OLD_US || slot->chunk == NULL)
+        return false;
+    if (ns->has_held && slot->number <= ns->newest) return false; /* it said that it does not */
+    uint8_t most = 0;
+    for (unsigned i = 0; i < s->substreams; i++)
+        if (ns->lags[i] > most) most = ns->lags[i];
+    if (most == LAG_NONE || !c->has_source_offset) return false;
+    int64_t age_us = (int64_t)(now_us - slot->chunk->head->capture_us) - c->source_offset_us;
+    return age_us > (int64_t)most * LAG_UNIT_US + HELD_MARGIN_US;
+}
+
 /* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, from a
  * random one on, and another one each time; where it is urgent, failing that, the source or a
  * parent, which may hold the cells already. */
@@ -45,11 +70,15 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
         if (!can_ask(nb) || neighbour_is_silent(nb, now_us)) continue;
-        if (nb->broadcast != c->manifest.broadcast) continue;
+        if (nb->follows != c->manifest.broadcast) continue;
         bool holds = neighbour_holds(nb, s->track, number);
         bool may_hold =
             is_urgent && (nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0);
-        if (holds && !was_asked(nb, s, number, cells, now_us)) return nb;
+        holds = holds || probably_holds(c, nb, s, slot, now_us);
+        bool is_fresh = holds && !was_asked(nb, s, number, cells, now_us);
+        /* The source has it for certain, and its uplink is everyone's: others first. */
+        bool is_last_resort = nb->role == ROLE_SOURCE && slot->requests < OTHERS_FIRST;
+        if (is_fresh && !is_last_resort) return nb;
         if (holds || may_hold) second = nb;
     }
     return second;
@@ -72,6 +101,7 @@ static uint64_t request(struct channel *c, struct stream *s, struct neighbour *n
     /* Answers are taken for a good while: one that comes late is still of use. */
     if (!neighbour_ask(nb, s->track, number, cells, head, until_us + US_PER_S, now_us)) return 0;
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return 0;
+    trace_repair(nb, s->track, number, cells);
     return until_us;
 }
 
@@ -112,16 +142,26 @@ static bool repair_head(struct channel *c, struct stream *s, struct slot *slot, 
     return true;
 }
 
+/* Where much is missing everybody is short of uplink, and asking for it twice makes it worse. */
+static bool has_budget(struct channel *c, uint64_t now_us) {
+    struct budget *b = &c->repairs;
+    b->tokens += (double)(now_us - b->filled_us) * REPAIRS_PER_S / (double)US_PER_S;
+    if (b->tokens > REPAIRS_BURST || b->filled_us == 0) b->tokens = REPAIRS_BURST;
+    b->filled_us = now_us;
+    return b->tokens >= 1;
+}
+
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
     if (now_us - slot->head_us < PATIENCE_LEAST_US) return false;
     uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
     uint64_t cells = overdue(s, slot, now_us);
-    if (cells == 0) return false;
+    if (cells == 0 || !has_budget(c, now_us)) return false;
     struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, cells, false, backoff_of(slot), now_us);
     if (until_us == 0) return false;
+    c->repairs.tokens -= __builtin_popcountll(cells);
     /* One clock for all that is asked of the chunk: the earliest answer that is due. */
     bool waits =
         (slot->requested & chunk_missing(slot->chunk)) != 0 && now_us < slot->request_until_us;
@@ -131,10 +171,19 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
     return true;
 }
 
+/* Whole substreams that nobody supplies for long are not made up for cell by cell. */
+static bool is_starved(struct stream *s, uint64_t now_us) {
+    unsigned without = 0;
+    for (unsigned index = 0; index < s->substreams; index++)
+        without += s->supplies[index].parent == NULL || !s->supplies[index].is_granted;
+    if (without <= STARVED_LEAST + s->substreams / 8u) s->fed_us = now_us;
+    return now_us - s->fed_us > STARVED_US;
+}
+
 static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) {
-    if (!s->has_start || !s->window.has_newest) return;
-    if (now_us - s->start_us < BACKLOG_WAIT_US)
-        return; /* the first parent's backlog is on its way */
+    if (!s->has_start || !s->window.has_newest || is_starved(s, now_us)) return;
+    if (now_us - s->start_us < BACKLOG_HEADS_WAIT_US) return;
+    bool is_joining = now_us - s->start_us < BACKLOG_WAIT_US; /* its cells are on their way */
     uint32_t first = stream_first_hole(s);
     if (s->has_play && s->play_next > first) first = s->play_next;
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
@@ -148,7 +197,7 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
         if (slot == NULL) return;
         if (slot->chunk == NULL)
             requests += repair_head(c, s, slot, now_us);
-        else
+        else if (!is_joining)
             requests += repair_cells(c, s, slot, now_us);
     }
 }

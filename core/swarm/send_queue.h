@@ -9,7 +9,7 @@
 
 #include "core/base/base.h"
 
-#define SEND_QUEUE_MAX 2048 /* items of a class: over a second of 15 Mb/s */
+#define SEND_QUEUE_MAX 4096 /* items of a class: a fragment of FRAGMENT_SIZE_MAX */
 
 enum send_class {
     SEND_SOUND,  /* a subscriber's cells as they arrive: a twentieth of the bytes, worth the most */

@@ -1,17 +1,53 @@
 /* serve.c - whom we send to: subscriptions, cells that we pass on, requests that we answer. What is
  * granted to whom is decided in admission.c. */
+#include "core/swarm/serve.h"
+
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 
 #define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
-#define SHED_PERIOD_US (1 * US_PER_S)
-#define SHED_AFTER_US (500 * US_PER_MS) /* of a short uplink */
+#define SHED_PERIOD_US (200 * US_PER_MS)
+#define BACKLOG_US (1 * US_PER_S)
+#define BACKLOG_LONG_US (600 * US_PER_MS)
+#define STALLED_US (500 * US_PER_MS) /* without a new head */
+#define NEXT_NEAR_US (400 * US_PER_MS)
+#define BACKLOG_SHORT_US (100 * US_PER_MS) /* always sent */
+#define NEAR_CHUNKS                                                                                \
+    32 /* a backlog no longer than this fills holes: it is worth as much as a repair */
+#define CANDIDATES_TOLD 4
+#define HUNGER_MAX 1000
+#define UNTIL_AHEAD_MAX 64 /* chunks */
+
+/* How long from one random access point to the next, as it was last; 0: not known. */
+static uint64_t access_period_us(const struct stream *video, const struct slot *access) {
+    const struct slot *before =
+        access->number == 0 ? NULL : window_find(&video->window, access->number - 1);
+    if (before == NULL || before->chunk == NULL) return 0;
+    const struct slot *last =
+        window_find(&video->window, before->number - before->chunk->head->random_access);
+    if (last == NULL || last->chunk == NULL) return 0;
+    return u64_sub(access->chunk->head->capture_us, last->chunk->head->capture_us);
+}
+
+/* All that was captured since then goes out again within BACKLOG_US, beside what is live; where
+ * that is much, and the next such point is near, that one is waited for. */
+static bool has_room_for_backlog(const struct channel *c, const struct stream *video,
+                                 const struct slot *access, uint64_t now_us) {
+    uint64_t age_us = channel_lateness_us(c, access->chunk->head->capture_us, now_us);
+    uint64_t period_us = access_period_us(video, access);
+    if (video->has_end || now_us - video->newest_us > STALLED_US) return true; /* none may follow */
+    if (age_us > BACKLOG_LONG_US && age_us + NEXT_NEAR_US > period_us && period_us > 0)
+        return false;
+    uint64_t bps = (uint64_t)video->substream_bps * video->substreams * age_us / BACKLOG_US;
+    return age_us < BACKLOG_SHORT_US || bps <= admission_spare_bps(c->node);
+}
 
 /* Where a newcomer starts: the newest random access chunk of the video that we have whole, and what
  * of the other tracks goes with it. */
-static uint32_t join_point(const struct channel *c, const struct stream *s) {
+static uint32_t join_point(const struct channel *c, const struct stream *s, uint64_t now_us) {
     const struct stream *video = s;
     for (size_t t = 0; t < c->streams_len; t++)
         if (c->streams[t].kind == TRACK_VIDEO) {
@@ -20,6 +56,7 @@ static uint32_t join_point(const struct channel *c, const struct stream *s) {
         }
     const struct slot *access = window_newest_random_access(&video->window);
     if (access == NULL) return FROM_RANDOM_ACCESS;
+    if (!has_room_for_backlog(c, video, access, now_us)) return s->window.newest + 1;
     if (video == s) return access->number;
     uint64_t pts_us = access->chunk->head->pts_us;
     for (uint32_t i = s->window.newest; s->window.has_newest; i--) {
@@ -43,16 +80,19 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
                           bool heads, uint32_t from, uint64_t now_us) {
     if (!s->window.has_newest) return;
     uint32_t oldest = window_oldest(&s->window);
+    enum send_class class = from <= s->window.newest && s->window.newest - from < NEAR_CHUNKS
+                                ? SEND_REPAIR
+                                : SEND_BACKLOG;
     for (uint32_t i = from > oldest ? from : oldest; i <= s->window.newest; i++) {
         const struct slot *slot = window_find(&s->window, i);
         if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, s->track, i)) continue;
         const struct chunk *chunk = slot->chunk;
         if (heads && neighbour_spend_backlog(nb, now_us) && neighbour_mark_head(nb, s->track, i))
-            queue(nb, SEND_BACKLOG, s->track, i, SEND_HEAD, now_us);
+            queue(nb, class, s->track, i, SEND_HEAD, now_us);
         uint64_t cells = stream_cells_of(s, i, head_cells(chunk->head), substreams);
         for (cells &= chunk->have; cells; cells &= cells - 1) {
             if (!neighbour_spend_backlog(nb, now_us)) return;
-            queue(nb, SEND_BACKLOG, s->track, i, (uint8_t)__builtin_ctzll(cells), now_us);
+            queue(nb, class, s->track, i, (uint8_t)__builtin_ctzll(cells), now_us);
         }
     }
 }
@@ -78,13 +118,15 @@ static void fill_ancestry(const struct node *n, const struct stream *s, uint32_t
 }
 
 /* Whom else a refused child could ask: neighbours that take this track themselves. */
-static void fill_candidates(const struct channel *c, const struct neighbour *child, uint8_t track,
+static void fill_candidates(struct channel *c, const struct neighbour *child, uint8_t track,
                             struct grant *m) {
-    if (c->neighbours_len == 0) return;
+    const struct stream *s = channel_stream(c, track);
+    if (c->neighbours_len == 0 || s == NULL) return;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
-    for (size_t i = 0; i < c->neighbours_len && m->candidates_len < PEERS_MAX; i++) {
+    for (size_t i = 0; i < c->neighbours_len && m->candidates_len < CANDIDATES_TOLD; i++) {
         const struct neighbour *other = c->neighbours[(first + i) % c->neighbours_len];
-        if (other == child || !other->streams[track].has_held) continue;
+        if (other == child || !other->streams[track].has_held || !other->has_offer) continue;
+        if (other->spare_bps < s->substream_bps) continue;
         if (link_state(other->peer->link) != LINK_UP || !(other->flags & PEER_UPLOADS)) continue;
         if (!endpoint_is_usable(link_endpoint(other->peer->link))) continue;
         m->candidates[m->candidates_len++] = (struct peer_entry){
@@ -92,6 +134,17 @@ static void fill_candidates(const struct channel *c, const struct neighbour *chi
             .endpoint = *link_endpoint(other->peer->link),
             .flags = PEER_UPLOADS,
         };
+    }
+}
+
+static void fill_heir(const struct channel *c, uint32_t id4, struct grant *m) {
+    for (size_t i = 0; i < c->neighbours_len && m->candidates_len == 0; i++) {
+        const struct link *link = c->neighbours[i]->peer->link;
+        if (neighbour_id4(c->neighbours[i]) != id4 || link_state(link) != LINK_UP) continue;
+        if (!endpoint_is_usable(link_endpoint(link))) continue;
+        m->candidates[m->candidates_len++] = (struct peer_entry){
+            .peer = *link_peer(link), .endpoint = *link_endpoint(link), .flags = PEER_UPLOADS};
+        m->heir = 1;
     }
 }
 
@@ -107,9 +160,11 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
         .substreams = ns->child_granted,
         .excess = ns->child_excess & ns->child_granted,
         .from = ns->child_from,
+        .spare = offer_spare(c),
     };
     uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
     if (s != NULL) fill_ancestry(c->node, s, given, &m);
+    if (m.excess && ns->child_heir != 0) fill_heir(c, ns->child_heir, &m);
     if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m);
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
@@ -127,19 +182,38 @@ static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_u
         if (nb->streams[t].child_changed) send_grant(c, nb, t, now_us);
 }
 
+/* Another parent goes on from chunk `until`: what comes before it still comes from us. */
+static void end_later(struct neighbour_stream *ns, const struct stream *s, uint32_t substreams,
+                      uint32_t until) {
+    if (!s->window.has_newest || until == 0) return;
+    if (until > s->window.newest + UNTIL_AHEAD_MAX) until = s->window.newest + UNTIL_AHEAD_MAX;
+    if (ns->child_former_end < s->window.newest) ns->child_former = 0;
+    ns->child_former |= substreams;
+    ns->child_former_end = until - 1;
+}
+
 /* Which of the wanted substreams are granted now: those that were, and the new ones we admit. */
-static uint32_t choose(const struct channel *c, const struct stream *s, struct neighbour *nb,
-                       uint32_t wanted, uint64_t now_us) {
+static uint32_t choose(struct channel *c, struct stream *s, struct neighbour *nb, uint32_t wanted,
+                       uint32_t until, uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
+    if (ns->child_granted & ~wanted) end_later(ns, s, ns->child_granted & ~wanted, until);
     ns->child_granted &= wanted;
+    ns->child_former &= ~wanted;
+    ns->child_excess &= wanted;
     uint32_t added = 0, refused = 0;
     for (unsigned index = 0; index < s->substreams; index++) {
         if (!(wanted >> index & 1) || ns->child_granted >> index & 1) continue;
-        if (admission_grants(c, s, nb, index, ns->child_starved))
+        if (admission_grants(c, s, nb, index, ns->child_starved) ||
+            admission_spreads(c, s, nb, index, now_us) ||
+            admission_preempts(c, s, nb, index, now_us) ||
+            (ns->child_starved && admission_yields(c, s, nb, index)))
             added |= 1u << index;
         else if (ns->child_starved && !admission_makes_loop(c, s, nb, index))
             refused |= 1u << index;
+        if (refused >> index & 1 && s->hunger[index] < HUNGER_MAX) s->hunger[index]++;
         ns->child_granted |= added;
+        trace_supply(nb, added >> index & 1 ? TRACE_CHILD_GRANTED : TRACE_CHILD_REFUSED, s->track,
+                     index);
     }
     if (refused) {
         ns->child_refused = refused;
@@ -150,7 +224,8 @@ static uint32_t choose(const struct channel *c, const struct stream *s, struct n
 
 void serve_index(struct stream *s, const struct neighbour *child) {
     const struct neighbour_stream *ns = &child->streams[s->track];
-    uint32_t granted = ns->child_granted | (ns->child_heads ? 1u << SUPPLY_HEADS : 0);
+    uint32_t granted = ns->child_granted | ns->child_former;
+    granted |= ns->child_heads ? 1u << SUPPLY_HEADS : 0;
     for (unsigned index = 0; index < SUPPLIES; index++)
         if (granted >> index & 1)
             neighbour_set_add(&s->children[index], child->at);
@@ -166,10 +241,13 @@ static void grant(struct channel *c, struct stream *s, struct neighbour *nb,
     ns->child_wanted = m->substreams & stream_all_substreams(s);
     ns->child_heads =
         wants_heads && (had_heads || admission_grants(c, s, nb, SUPPLY_HEADS, ns->child_starved));
-    uint32_t added = choose(c, s, nb, ns->child_wanted, now_us);
+    uint32_t added = choose(c, s, nb, ns->child_wanted, m->until, now_us);
     serve_index(s, nb);
     bool heads_added = ns->child_heads && !had_heads;
-    uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s) : m->from;
+    if (wants_heads && !had_heads)
+        trace_supply(nb, heads_added ? TRACE_CHILD_GRANTED : TRACE_CHILD_REFUSED, s->track,
+                     SUBSTREAM_HEADS);
+    uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s, now_us) : m->from;
     bool is_earlier = (added || heads_added) && from < ns->child_from;
     if (had_nothing || is_earlier) ns->child_from = from;
     send_grant(c, nb, s->track, now_us);                          /* before what it announces */
@@ -263,10 +341,14 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
                 const struct neighbour *from, uint64_t now_us) {
     const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
-    const struct neighbour_set *children = &s->children[stream_substream(s, h->number, index)];
+    uint8_t substream = stream_substream(s, h->number, index);
+    const struct neighbour_set *children = &s->children[substream];
     for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
          i = neighbour_set_next(children, i + 1)) {
         struct neighbour *nb = c->neighbours[i];
+        const struct neighbour_stream *ns = &nb->streams[h->track];
+        bool is_former = !(ns->child_granted >> substream & 1);
+        if (is_former && h->number > ns->child_former_end) continue;
         if (!is_child_of(nb, s, h->number, from)) continue;
         queue(nb, fresh_class(s), h->track, h->number, (uint8_t)index, now_us);
         uplink_queued(c->node, head_cell_len(h, index));
@@ -284,10 +366,10 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (late_us > (was_asked ? WINDOW_US : SERVE_LATE_US)) return;
     const struct neighbour_stream *ns = &nb->streams[track];
-    bool is_granted = index == SEND_HEAD
-                          ? ns->child_heads
-                          : ns->child_granted >> stream_substream(s, number, index) & 1;
-    if (is_granted || was_asked) queue(nb, SEND_REPAIR, track, number, index, now_us);
+    uint32_t served = ns->child_granted | (number <= ns->child_former_end ? ns->child_former : 0);
+    bool is_served =
+        index == SEND_HEAD ? ns->child_heads : served >> stream_substream(s, number, index) & 1;
+    if (is_served || was_asked) queue(nb, SEND_REPAIR, track, number, index, now_us);
 }
 
 /* At once: as long as a list is out of date, circles can close unseen. */
@@ -299,14 +381,10 @@ void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us) {
 }
 
 void serve_tick(struct channel *c, uint64_t now_us) {
-    const struct uplink *u = &c->node->uplink;
     if (now_us >= c->shed_us) {
         c->shed_us = now_us + SHED_PERIOD_US;
-        bool is_short = u->short_us != 0 && now_us - u->short_us > SHED_AFTER_US;
-        /* The source serves all it can even so: nobody else has what it drops. */
-        if (is_short && !c->is_source) admission_shed(c);
-        if (c->is_source)
-            for (size_t t = 0; t < c->streams_len; t++) admission_mark_excess(c, &c->streams[t]);
+        for (size_t t = 0; t < c->streams_len; t++)
+            admission_mark_excess(c, &c->streams[t], now_us);
     }
     if (!c->grants_changed) return;
     c->grants_changed = false;

@@ -1,6 +1,6 @@
 /* stream.h - one track of the current broadcast, as this node receives, keeps and plays it.
  *
- * A stream is cut into substreams: cell i of chunk n belongs to substream (n + i) mod S, so that
+ * A stream is cut into substreams: cell i of chunk n belongs to substream (5 n + i) mod S, so that
  * each parent carries an even share of every chunk. For each substream there is at most one parent,
  * and while it is moved, a next one. */
 #ifndef STREAM_H
@@ -19,20 +19,28 @@ struct neighbour;
 struct supply {
     struct neighbour *parent;
     struct neighbour *next; /* asked to take over; NULL: nobody */
+    uint64_t retry_us;      /* when another may be asked, where nobody would */
     bool is_granted;        /* the parent said that it sends */
-    uint64_t asked_us;      /* when the parent was asked */
+    bool has_delay, has_arrival;
+    uint8_t refusals; /* in a row */
+    uint8_t ancestors_len;
+    uint64_t asked_us; /* when the parent was asked */
     uint64_t next_asked_us;
     uint32_t owes_from; /* the first chunk that the parent was asked for */
     uint32_t next_owes_from;
     uint64_t arrived_us; /* newest arrival from the parent */
     uint64_t delay_us;   /* of its cells behind their heads, smoothed; and how much that varies */
     uint64_t delay_var_us;
-    bool has_delay;
-    uint64_t loop_us; /* since when we stand above ourselves; 0: we do not */
-    uint8_t ancestors_len;
+    int64_t arrival_us; /* on our clock, after the capture on the source's: smoothed, */
+    int64_t least_us, least_before_us; /* the least of this window, and of the one before */
+    uint64_t least_since_us;
+    uint64_t loop_us;                  /* since when we stand above ourselves; 0: we do not */
     uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
 };
 
+/* Odd, so that chunks of one cell visit every substream, and such that the chunks of which a
+ * substream has a cell are spread evenly, whatever their size. */
+#define SUBSTREAM_STEP 5u
 #define SUPPLY_HEADS SUBSTREAM_HEADS
 #define SUPPLIES (SUBSTREAMS_MAX + 1)
 
@@ -44,15 +52,19 @@ struct stream {
     struct window window;
     struct supply supplies[SUPPLIES];
     struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
-    uint64_t newest_us;                      /* when the newest head came */
-    uint64_t late_since_us; /* parents that were given up for lateness since then */
+    uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it */
+    uint64_t fed_us;                         /* when all but a few substreams last had a parent */
+    uint16_t hunger[SUPPLIES]; /* children that found nobody else, refused lately; decays */
+    uint64_t newest_us;        /* when the newest head came */
+    uint64_t late_since_us;    /* parents that were given up for lateness since then */
     unsigned late_moves;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
     bool has_start;
     uint64_t start_us; /* when the first head came */
-    uint32_t start;    /* number of the random access chunk from which we receive */
-    uint32_t hole;     /* everything from `start` to below it has been complete */
+    uint32_t start; /* number of the chunk from which we receive: a random access point, or, where
+                     * the parent had no room for its backlog, the first that came */
+    uint32_t hole;  /* everything from `start` to below it has been complete */
     bool has_verified_start;
     uint32_t verified_start; /* the first random access chunk that was complete */
     uint64_t verified_start_us;
@@ -76,7 +88,7 @@ uint8_t substreams_for(uint8_t kind, uint32_t bitrate_bps);
 void stream_init(struct stream *s, uint8_t track, const struct track *description);
 void stream_release(struct stream *s);
 static inline uint8_t stream_substream(const struct stream *s, uint32_t number, uint32_t index) {
-    return (uint8_t)((number + index) % s->substreams);
+    return (uint8_t)((SUBSTREAM_STEP * number + index) % s->substreams);
 }
 /* Bit s for each substream. */
 uint32_t stream_all_substreams(const struct stream *s);

@@ -1,17 +1,20 @@
 /* supply.c - whom we take each substream from.
  *
  * A standing pull: each substream has one parent, asked once, which sends every cell as it gets it.
- * A parent is chosen by how late its media comes, by how much it carries for us already, and so
- * that nobody stands above itself. One that is late, refuses or is gone is replaced at once, and
- * what it owed is asked for from the new one, from the first hole on. Moves that are not urgent are
- * made before they are broken: the old parent goes when the new one has said yes. */
+ * One that is late, refuses or is gone is replaced at once, and the new one is asked for what it
+ * owed, from the first hole of late on. Moves that are not urgent are made before they are broken:
+ * when the new parent has said yes, from a chunk on that is yet to come, the old one is told to
+ * send what is before that chunk and no more. */
 #include "core/swarm/supply.h"
 
 #include "core/swarm/engine.h"
 
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
 #define USUAL_MAX_US (150 * US_PER_MS) /* leaves time for several requests within a second */
-#define PATIENCE_US (20 * US_PER_MS)
+#define PATIENCE_US (50 * US_PER_MS)
+#define LEAST_WINDOW_US (2 * US_PER_S)
+#define ARRIVAL_WEIGHT 32
+#define ARRIVAL_MOST_US (500 * (int64_t)US_PER_MS) /* later than usual: of a backlog */
 #define START_NEAR_CHUNKS 64
 
 bool supply_asks(const struct neighbour_stream *ns, unsigned index) {
@@ -29,9 +32,11 @@ void supply_ask(const struct stream *s, struct neighbour *nb, unsigned index, ui
     ns->changed = nb->channel->asks_changed = true;
 }
 
-void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us) {
+void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, uint32_t until,
+                  uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     if (!supply_asks(ns, index)) return;
+    if (until > ns->until) ns->until = until;
     if (now_us >= ns->former_until_us) {
         ns->former = 0;
         ns->former_heads = false;
@@ -48,10 +53,9 @@ void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, 
     ns->changed = nb->channel->asks_changed = true;
 }
 
-/* A supply whose parent has changed: what was learnt of the old one is void. */
 void supply_begin(struct supply *supply, uint64_t now_us) {
     supply->is_granted = false;
-    supply->has_delay = false;
+    supply->has_delay = supply->has_arrival = false;
     supply->delay_us = supply->delay_var_us = supply->loop_us = 0;
     supply->ancestors_len = 0;
     supply->asked_us = supply->arrived_us = now_us;
@@ -60,7 +64,7 @@ void supply_begin(struct supply *supply, uint64_t now_us) {
 void supply_abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
     struct neighbour_stream *ns = &supply->parent->streams[s->track];
-    supply_unask(s, supply->parent, index, now_us);
+    supply_unask(s, supply->parent, index, 0, now_us);
     ns->refused_until_us = u64_max(ns->refused_until_us, now_us + pause_us);
     supply->parent = supply->next;
     supply->next = NULL;
@@ -70,8 +74,9 @@ void supply_abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_
 
 void supply_cancel_next(struct stream *s, unsigned index, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
-    supply_unask(s, supply->next, index, now_us);
-    supply->next->streams[s->track].refused_until_us = now_us + REFUSED_PAUSE_US;
+    supply_unask(s, supply->next, index, 0, now_us);
+    struct neighbour_stream *ns = &supply->next->streams[s->track];
+    ns->better_until_us = now_us + BETTER_PAUSE_US;
     supply->next = NULL;
 }
 
@@ -85,18 +90,44 @@ void supply_set_start(struct stream *s, const struct neighbour *from, const stru
     bool is_near = ns->has_grant_from && ns->grant_from <= h->number &&
                    h->number - ns->grant_from < START_NEAR_CHUNKS;
     if (s->kind == TRACK_AUDIO && is_near) start = ns->grant_from;
+    /* Its uplink has no room for what was: we take and pass on what comes from here, and play from
+     * the next random access point. */
+    bool waits = s->kind != TRACK_AUDIO && ns->has_grant_from && ns->grant_from > start;
+    if (waits) start = h->number;
     s->has_start = true;
-    s->start_us = now_us;
+    s->start_us = s->fed_us = now_us;
     s->start = start;
-    s->has_play = true;
+    s->has_play = !waits || h->flags & HEAD_RANDOM_ACCESS;
     s->play_next = start;
 }
 
+static void note_least(struct supply *supply, int64_t arrival_us, uint64_t now_us) {
+    if (now_us - supply->least_since_us > LEAST_WINDOW_US) {
+        supply->least_before_us = supply->least_us;
+        supply->least_us = arrival_us;
+        supply->least_since_us = now_us;
+    }
+    if (arrival_us < supply->least_us) supply->least_us = arrival_us;
+}
+
+int64_t supply_least_arrival_us(const struct supply *supply) {
+    return supply->least_us < supply->least_before_us ? supply->least_us : supply->least_before_us;
+}
+
 void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
-                    uint64_t now_us) {
+                    uint64_t capture_us, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
     if (supply->parent != nb) return;
     supply->arrived_us = now_us;
+    int64_t arrival_us = (int64_t)(now_us - capture_us);
+    int64_t behind_us = supply->has_arrival ? arrival_us - supply->arrival_us : 0;
+    if (!supply->has_arrival) {
+        supply->arrival_us = supply->least_us = supply->least_before_us = arrival_us;
+        supply->least_since_us = now_us;
+    }
+    supply->has_arrival = true;
+    note_least(supply, arrival_us, now_us);
+    if (behind_us < ARRIVAL_MOST_US) supply->arrival_us += behind_us / ARRIVAL_WEIGHT;
     if (delay_us > DELAY_SAMPLE_MAX_US) return; /* what was owed after an outage is not usual */
     if (!supply->has_delay) {
         supply->has_delay = true;
@@ -128,6 +159,7 @@ static void send_subscribe(struct channel *c, struct neighbour *nb, uint8_t trac
                            (ns->starved ? SUBSCRIBE_STARVED : 0)),
         .substreams = ns->asked,
         .from = ns->has_ask_from ? ns->ask_from : 0,
+        .until = ns->until,
     };
     uint8_t buffer[32];
     struct writer w = writer_init(buffer, sizeof buffer);
@@ -135,6 +167,7 @@ static void send_subscribe(struct channel *c, struct neighbour *nb, uint8_t trac
     /* A full queue empties or the link ends: kept for the next tick. */
     if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return;
     ns->generation = m.generation;
+    ns->until = 0;
     ns->has_asked = true;
     ns->changed = ns->starved = ns->has_ask_from = false;
 }

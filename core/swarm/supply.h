@@ -11,25 +11,29 @@
 #define REFUSED_PAUSE_US                                                                           \
     (1 * US_PER_S)                      /* before a parent that failed or refused is asked again   \
                                          */
+#define BETTER_PAUSE_US (5 * US_PER_S)  /* before it is asked for what comes from another anyway */
 #define GRANT_WAIT_US (300 * US_PER_MS) /* for a GRANT; three round trips where that is more */
 #define EAGER_TRACKS 2                  /* subscribed to before the manifest says which there are */
 
 bool supply_asks(const struct neighbour_stream *ns, unsigned index);
 /* Subscribes, with the next SUBSCRIBE to the neighbour, from chunk `from` on. */
 void supply_ask(const struct stream *s, struct neighbour *nb, unsigned index, uint32_t from);
-void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, uint64_t now_us);
+/* Chunks before `until` are still wanted. */
+void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, uint32_t until,
+                  uint64_t now_us);
 /* A supply whose parent has changed: what was learnt of the old one is void. */
 void supply_begin(struct supply *supply, uint64_t now_us);
 /* Gives the parent up and does not ask it again for `pause_us`; a next one takes its place. */
 void supply_abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_t now_us);
 void supply_cancel_next(struct stream *s, unsigned index, uint64_t now_us);
 
+/* It uploads, and its link is not about to end. */
 bool supply_is_usable(const struct neighbour *nb);
-/* The neighbour to ask, among those that carry fewer than `load_below` substreams; or NULL. */
+/* The neighbour to ask, or NULL; `has_parent`: only for what would be better. */
 struct neighbour *supply_best(const struct channel *c, const struct stream *s, unsigned index,
-                              unsigned load_below, uint64_t now_us);
-/* Moves that can wait: shares that are uneven, parents that are late or would rather lose a child.
- */
-void supply_balance(struct channel *c, struct stream *s, uint64_t now_us);
+                              bool has_parent, uint64_t now_us);
+/* Moves that can wait: away from parents that would rather lose us and, when it `is_due`, to those
+ * from whom media comes earlier. */
+void supply_balance(struct channel *c, struct stream *s, bool is_due, uint64_t now_us);
 
 #endif

@@ -1,16 +1,25 @@
-/* supply_choice.c - whom to prefer as a parent: what each neighbour costs in lateness. */
+/* supply_choice.c - whom to prefer as a parent: from whom media would come earliest.
+ *
+ * Everything is reckoned in time after the source's publication: the lag that a neighbour's OFFER
+ * names, the way from there, and what speaks against asking as if it took time too. What comes now
+ * is measured by the same zero (offer.c), so that a move can be weighed against staying. */
+#include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
-#define PARENTS_TARGET 6
-#define NEW_PARENT_COST_US (40 * (int64_t)US_PER_MS)
-#define SOURCE_COST_US (30 * (int64_t)US_PER_MS)
-#define UNKNOWN_COST_US (100 * (int64_t)US_PER_MS) /* of a neighbour that has sent nothing yet */
-#define LOAD_COST_US (10 * (int64_t)US_PER_MS)     /* of each substream that it carries already */
-#define FEW_NEIGHBOURS 3
-#define CELLS_GAIN_US (60 * (int64_t)US_PER_MS) /* for which a substream moves */
+#define NEW_PARENT_COST_US (15 * (int64_t)US_PER_MS) /* acknowledgements and headers of its own */
+#define HOP_COST_US (10 * (int64_t)US_PER_MS)        /* waiting in the parent */
+#define UNKNOWN_COST_US (400 * (int64_t)US_PER_MS)   /* of a neighbour that has said nothing yet */
+#define FULL_COST_US (300 * (int64_t)US_PER_MS)      /* it may refuse */
+#define NONE_COST_US (600 * (int64_t)US_PER_MS)      /* it does not get this itself */
+#define LOAD_COST_US (1 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
+#define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
-#define BALANCE_MOVES 2                         /* of one stream in one period */
+#define OFFER_LASTS_US (4 * US_PER_S)
+#define CHUNK_US (33 * US_PER_MS)        /* about what a chunk of video lasts, */
+#define SOUND_CHUNK_US (107 * US_PER_MS) /* and of sound */
+#define DWELL_US (5 * US_PER_S)          /* with a parent before it is left for a better one */
+#define BALANCE_MOVES 2                  /* of one stream in one period */
 
 bool supply_is_usable(const struct neighbour *nb) {
     enum link_state state = link_state(nb->peer->link);
@@ -18,20 +27,21 @@ bool supply_is_usable(const struct neighbour *nb) {
            (!nb->has_hello || nb->flags & PEER_UPLOADS);
 }
 
+static bool was_refused(const struct neighbour_stream *ns, unsigned index, uint64_t now_us) {
+    if (now_us < ns->refused_until_us) return true;
+    return now_us < ns->refused_some_until_us && ns->refused >> index & 1;
+}
+
 static bool may_supply(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    if (!supply_is_usable(nb) || now_us < ns->refused_until_us || supply_asks(ns, index))
+    if (!supply_is_usable(nb) || was_refused(ns, index, now_us) || supply_asks(ns, index))
         return false;
-    if (nb->has_hello && nb->broadcast != c->manifest.broadcast) return false;
+    if (nb->has_hello && nb->follows != c->manifest.broadcast) return false;
     if (link_state(nb->peer->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
     bool is_our_child =
         index == SUPPLY_HEADS ? ns->child_heads : (ns->child_granted >> index & 1) != 0;
     return !is_our_child;
-}
-
-static unsigned load_of(const struct neighbour *nb, const struct stream *s) {
-    return (unsigned)__builtin_popcount(nb->streams[s->track].asked);
 }
 
 /* Each parent costs acknowledgements and headers of its own: fewer and fuller ones are cheaper. */
@@ -41,38 +51,46 @@ static bool is_parent(const struct channel *c, const struct neighbour *nb) {
     return false;
 }
 
-/* How late media comes from it: as measured, or a guess that prefers the source. */
-static int64_t lateness_of(const struct neighbour *nb, const struct neighbour_stream *ns) {
-    if (ns->has_lateness) return ns->lateness_us;
-    return (int64_t)neighbour_rtt_us(nb) / 2 + (nb->role == ROLE_SOURCE ? 0 : UNKNOWN_COST_US);
+static bool is_offer_good(const struct neighbour *nb, uint64_t now_us) {
+    return nb->has_offer && now_us - nb->offered_us < OFFER_LASTS_US;
 }
 
-/* What taking a substream from `nb` costs, in microseconds of lateness: the less the better. */
+/* What we are worth to a parent: what we give, and could. */
+static uint64_t own_worth_bps(const struct channel *c) {
+    return admission_carried_bps(c->node) + admission_spare_bps(c->node);
+}
+
+/* How late after the source's publication the substream would come from it, as far as that is
+ * known, and what speaks against asking it. */
 static int64_t cost_of(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    int64_t cost = lateness_of(nb, ns);
+    int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
+    if (ns->heir >> index & 1) return cost; /* it has just taken our place: early, and with room */
     if (link_state(nb->peer->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
-    if (nb->role == ROLE_SOURCE) {
-        /* The source's uplink is everyone's: spare it where others can do. */
-        if (c->neighbours_len > FEW_NEIGHBOURS) cost += SOURCE_COST_US;
-    } else {
-        if (!ns->has_held) cost += (int64_t)US_PER_S;
-        if (ns->has_held && now_us - ns->newest_us > US_PER_S) cost += 5 * (int64_t)US_PER_S;
-    }
-    if (index != SUPPLY_HEADS) cost += LOAD_COST_US * load_of(nb, s);
+    if (!is_offer_good(nb, now_us) || !ns->has_lags)
+        cost += UNKNOWN_COST_US;
+    else if (ns->lags[index] == LAG_NONE)
+        cost += NONE_COST_US;
+    else
+        cost += (int64_t)ns->lags[index] * LAG_UNIT_US;
+    bool is_full = is_offer_good(nb, now_us) && nb->spare_bps < admission_cost_bps(s, index);
+    if (is_full && index != SUPPLY_HEADS && own_worth_bps(c) <= nb->bar_bps) cost += FULL_COST_US;
+    if (index != SUPPLY_HEADS)
+        cost += LOAD_COST_US * __builtin_popcount(nb->streams[s->track].asked);
     if (!is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
 }
 
 struct neighbour *supply_best(const struct channel *c, const struct stream *s, unsigned index,
-                              unsigned load_below, uint64_t now_us) {
+                              bool has_parent, uint64_t now_us) {
     struct neighbour *best = NULL;
     int64_t best_cost = INT64_MAX;
     size_t first = c->neighbours_len == 0 ? 0 : (size_t)rng_below(&c->node->rng, c->neighbours_len);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
-        if (!may_supply(c, s, nb, index, now_us) || load_of(nb, s) >= load_below) continue;
+        if (!may_supply(c, s, nb, index, now_us)) continue;
+        if (has_parent && now_us < nb->streams[s->track].better_until_us) continue;
         int64_t cost = cost_of(c, s, nb, index, now_us);
         if (cost >= best_cost) continue;
         best = nb;
@@ -85,55 +103,83 @@ struct neighbour *supply_best(const struct channel *c, const struct stream *s, u
 static void take_next(struct stream *s, unsigned index, struct neighbour *nb, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
     supply->next = nb;
+    trace_supply(nb, TRACE_ASKED_NEXT, s->track, index);
     supply->next_asked_us = now_us;
-    supply->next_owes_from = s->window.has_newest ? s->window.newest + 1 : s->start;
+    /* What is captured until it can say yes still comes from the old one. */
+    uint32_t ahead = 1;
+    if (index != SUPPLY_HEADS) /* those are small: rather twice than not at all */
+        ahead +=
+            (uint32_t)(neighbour_rtt_us(nb) / (s->kind == TRACK_AUDIO ? SOUND_CHUNK_US : CHUNK_US));
+    supply->next_owes_from = s->window.has_newest ? s->window.newest + ahead : s->start;
     supply_ask(s, nb, index, supply->next_owes_from);
+    nb->spare_bps = u64_sub(nb->spare_bps, admission_cost_bps(s, index));
 }
 
-/* Moves one substream of a parent that carries more than its share, would rather lose it, or is
- * much later than another could be. */
-static bool move_one(struct channel *c, struct stream *s, unsigned share, uint64_t now_us) {
+/* How late it comes from the parent that it has. */
+static int64_t present_us(const struct channel *c, const struct supply *supply) {
+    if (!supply->has_arrival || !c->has_source_offset) return 0;
+    return supply->arrival_us - c->source_offset_us;
+}
+
+static bool may_move(const struct supply *supply) {
+    return supply->parent != NULL && supply->next == NULL && supply->is_granted;
+}
+
+static bool is_excess(const struct stream *s, const struct supply *supply, unsigned index) {
+    return supply->parent->streams[s->track].excess >> index & 1;
+}
+
+/* What a parent would rather lose goes as soon as there is another. */
+static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         struct supply *supply = &s->supplies[index];
-        if (supply->parent == NULL || supply->next != NULL || !supply->is_granted) continue;
-        struct neighbour *old = supply->parent;
-        struct neighbour *nb = supply_best(c, s, index, share, now_us);
+        if (!may_move(supply) || !is_excess(s, supply, index)) continue;
+        struct neighbour *nb = supply_best(c, s, index, true, now_us);
+        if (nb == NULL || cost_of(c, s, nb, index, now_us) >= UNKNOWN_COST_US) continue;
+        take_next(s, index, nb, now_us);
+        nb->streams[s->track].heir &= ~(1u << index);
+    }
+}
+
+/* The substream that gains most by another parent. */
+static bool move_one(struct channel *c, struct stream *s, uint64_t now_us) {
+    struct neighbour *best = NULL;
+    unsigned best_index = 0;
+    int64_t best_gain_us = CELLS_GAIN_US;
+    for (unsigned index = 0; index < s->substreams; index++) {
+        struct supply *supply = &s->supplies[index];
+        if (!may_move(supply)) continue;
+        struct neighbour *nb = supply_best(c, s, index, true, now_us);
         if (nb == NULL || !nb->has_hello) continue;
         int64_t cost = cost_of(c, s, nb, index, now_us);
-        int64_t gain_us = cost_of(c, s, old, index, now_us) - cost;
-        bool is_excess = old->streams[s->track].excess >> index & 1;
-        bool is_wanted = is_excess || load_of(old, s) > share || gain_us > CELLS_GAIN_US;
-        if (!is_wanted || cost > (int64_t)US_PER_S) continue;
-        take_next(s, index, nb, now_us);
-        return true;
+        int64_t gain_us = present_us(c, supply) - cost;
+        if (now_us - supply->asked_us < DWELL_US) continue;
+        if (gain_us <= best_gain_us) continue;
+        best = nb;
+        best_index = index;
+        best_gain_us = gain_us;
     }
-    return false;
+    if (best == NULL) return false;
+    take_next(s, best_index, best, now_us);
+    return true;
 }
 
 /* The heads come before anything can be verified: they are worth the earliest parent. */
 static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     struct supply *supply = &s->supplies[SUPPLY_HEADS];
-    if (supply->parent == NULL || supply->next != NULL || !supply->has_delay) return;
-    struct neighbour *nb = supply_best(c, s, SUPPLY_HEADS, UINT32_MAX, now_us);
-    if (nb == NULL || !nb->has_hello || !nb->streams[s->track].has_lateness) return;
-    int64_t gain_us = (int64_t)supply->delay_us - cost_of(c, s, nb, SUPPLY_HEADS, now_us);
+    if (!may_move(supply)) return;
+    struct neighbour *nb = supply_best(c, s, SUPPLY_HEADS, true, now_us);
+    if (nb == NULL || !nb->has_hello) return;
+    int64_t gain_us = present_us(c, supply) - cost_of(c, s, nb, SUPPLY_HEADS, now_us);
     if (gain_us < HEADS_GAIN_US) return;
     take_next(s, SUPPLY_HEADS, nb, now_us);
 }
 
-void supply_balance(struct channel *c, struct stream *s, uint64_t now_us) {
-    unsigned candidates = 0;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        const struct neighbour *nb = c->neighbours[i];
-        bool is_live =
-            nb->role == ROLE_SOURCE ||
-            (nb->streams[s->track].has_held && now_us - nb->streams[s->track].newest_us < US_PER_S);
-        if (supply_is_usable(nb) && nb->has_hello && is_live) candidates++;
-    }
-    if (candidates < 2 || !s->has_verified_start) return;
-    unsigned parents = candidates < PARENTS_TARGET ? candidates : PARENTS_TARGET;
-    unsigned share = (s->substreams + parents - 1u) / parents;
+void supply_balance(struct channel *c, struct stream *s, bool is_due, uint64_t now_us) {
+    if (!s->has_verified_start) return;
+    move_excess(c, s, now_us);
+    if (!is_due) return;
     for (unsigned i = 0; i < BALANCE_MOVES; i++)
-        if (!move_one(c, s, share, now_us)) break;
+        if (!move_one(c, s, now_us)) break;
     move_heads(c, s, now_us);
 }

@@ -3,9 +3,13 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
 #include "core/swarm/supply.h"
 
-#define CANDIDATES_LEAST_US US_PER_S /* more often is not listened to */
+#define CANDIDATES_LEAST_US US_PER_S       /* more often is not listened to */
+#define REFUSED_RETRY_US (25 * US_PER_MS)  /* twice as long after each refusal, */
+#define REFUSED_SHARE_US (100 * US_PER_MS) /* of the pause, for each neighbour */
+#define REFUSALS_MAX 6                     /* but no longer than with so many */
 #define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes a circle */
 
 /* Substreams and heads (SUBSTREAM_HEADS) that the parent has from us, directly or not. */
@@ -41,36 +45,50 @@ static void note_loop(struct stream *s, const struct neighbour *nb, unsigned ind
     if (supply->parent != nb) return;
     if (!is_loop)
         supply->loop_us = 0;
-    else if (now_us - supply->asked_us < LOOP_NEW_US)
+    else if (now_us - supply->asked_us < LOOP_NEW_US) {
+        trace_supply(nb, TRACE_LOOP, s->track, index);
         supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
-    else if (supply->loop_us == 0)
+    } else if (supply->loop_us == 0)
         supply->loop_us = now_us;
 }
 
 /* The parent's word on one supply: granted, refused, or ended. */
-static void settle(struct stream *s, struct neighbour *nb, unsigned index, bool granted,
-                   uint64_t now_us) {
+static void settle(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index,
+                   bool granted, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
     if (supply->next == nb) {
+        trace_supply(nb, granted ? TRACE_MOVED : TRACE_REFUSED, s->track, index);
         if (!granted) {
             supply_cancel_next(s, index, now_us);
             return;
         }
-        if (supply->parent != NULL) supply_unask(s, supply->parent, index, now_us);
+        if (supply->parent != NULL)
+            supply_unask(s, supply->parent, index, supply->next_owes_from, now_us);
         supply->parent = nb;
         supply->next = NULL;
         supply->owes_from = supply->next_owes_from;
         supply_begin(supply, now_us);
     } else if (supply->parent != nb) {
         return;
+    } else if (granted != supply->is_granted || !granted) {
+        enum trace_decision no = supply->is_granted ? TRACE_ENDED : TRACE_REFUSED;
+        trace_supply(nb, granted ? TRACE_GRANTED : no, s->track, index);
     }
     supply->is_granted = granted;
-    if (!granted) supply_abandon(s, index, REFUSED_PAUSE_US, now_us);
+    if (granted) {
+        supply->refusals = 0;
+        return;
+    }
+
+    supply_abandon(s, index, 0, now_us);
+    if (supply->refusals < REFUSALS_MAX) supply->refusals++;
+    supply->retry_us = now_us + rng_below(&c->node->rng, REFUSED_RETRY_US << supply->refusals);
 }
 
 static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
     struct channel *c = nb->channel;
-    if (nb->candidates_taken_us != 0 && now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
+    if (!m->heir && nb->candidates_taken_us != 0 &&
+        now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
         return;
     if (m->candidates_len > 0) nb->candidates_taken_us = now_us;
     for (size_t i = 0; i < m->candidates_len; i++) {
@@ -80,17 +98,38 @@ static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_
     }
 }
 
+/* Who takes our place at the parent can give us what it gave: linked with where it is not yet. */
+static void take_heir(struct neighbour *parent, const struct grant *m, uint64_t now_us) {
+    struct channel *c = parent->channel;
+    const struct peer_entry *heir = &m->candidates[0];
+    if (public_key_equal(&heir->peer, &c->node->id)) return;
+    struct neighbour *nb = channel_neighbour(c, &heir->peer);
+    if (nb == NULL) {
+        struct candidate *known = sampler_find(&c->sampler, &heir->peer);
+        if (known == NULL || known->is_linked || known->not_before_us > now_us) return;
+        node_dial(c, known, now_us);
+        nb = channel_neighbour(c, &heir->peer);
+    }
+    if (nb != NULL && m->track < nb->streams_len) nb->streams[m->track].heir = m->excess;
+}
+
 static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb,
                        const struct grant *m, uint64_t now_us) {
-    const struct neighbour_stream *ns = &nb->streams[m->track];
+    struct neighbour_stream *ns = &nb->streams[m->track];
     uint32_t given = m->substreams;
     if (m->flags & SUBSCRIBE_HEADS) given |= 1u << SUBSTREAM_HEADS;
     uint32_t loops = find_loops(c, m);
+    uint32_t refused = (ns->asked | (ns->asked_heads ? 1u << SUBSTREAM_HEADS : 0)) & ~given;
+    if (now_us >= ns->refused_some_until_us) ns->refused = 0;
+    ns->refused |= refused;
+    /* With few neighbours there is nobody else to ask meanwhile. */
+    uint64_t pause_us = u64_min(REFUSED_PAUSE_US, c->neighbours_len * REFUSED_SHARE_US);
+    if (refused) ns->refused_some_until_us = now_us + pause_us;
     for (unsigned index = 0; index < SUPPLIES; index++) {
         if (!supply_asks(ns, index)) continue;
         /* A move that would close a circle is not made. */
         bool closes = loops >> index & 1 && s->supplies[index].next == nb;
-        settle(s, nb, index, given >> index & 1 && !closes, now_us);
+        settle(c, s, nb, index, given >> index & 1 && !closes, now_us);
     }
     bool changed = false;
     for (size_t i = 0; i < m->ancestry_len; i++)
@@ -98,6 +137,18 @@ static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb
     for (unsigned index = 0; index < SUPPLIES; index++)
         if (supply_asks(ns, index)) note_loop(s, nb, index, loops >> index & 1, now_us);
     if (changed) serve_ancestry_changed(c, m->track, now_us);
+}
+
+/* There are no supplies yet: adopt_eager makes them of what is granted here. */
+static void take_early(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
+    struct neighbour_stream *ns = &nb->streams[m->track];
+    uint32_t loops = find_loops(nb->channel, m);
+    ns->granted &= ~loops;
+    if (loops >> SUBSTREAM_HEADS & 1) ns->granted_heads = false;
+    if (nb->channel->has_manifest || m->substreams != 0) return;
+    ns->refused_until_us = now_us + GRANT_WAIT_US; /* it knows no more than we do */
+    ns->asked = 0;
+    ns->asked_heads = false;
 }
 
 void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
@@ -112,20 +163,19 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
     ns->granted = m->substreams & ns->asked;
     ns->granted_heads = ns->asked_heads && m->flags & SUBSCRIBE_HEADS;
     ns->excess = m->excess;
+    nb->spare_bps = (uint64_t)m->spare * OFFER_UNIT_BPS;
     if (m->from != FROM_RANDOM_ACCESS && m->substreams != 0) {
         ns->has_grant_from = true;
         ns->grant_from = m->from;
     }
     take_candidates(nb, m, now_us);
     struct stream *s = channel_stream(c, m->track);
-    if (s == NULL || c->is_source) {
-        if (s == NULL && m->substreams == 0) { /* it knows no more than we do */
-            ns->refused_until_us = now_us + GRANT_WAIT_US;
-            ns->asked = 0;
-            ns->asked_heads = false;
-        }
+    if (c->is_source) return;
+    if (s == NULL || !s->is_adopted) {
+        take_early(nb, m, now_us);
         return;
     }
+    if (m->heir && m->excess) take_heir(nb, m, now_us);
     settle_all(c, s, nb, m, now_us);
     channel_wake(c, now_us);
 }

@@ -1,6 +1,7 @@
 /* supply_watch.c - whether each parent does its part, and what happens where one does not. */
 #include <string.h>
 
+#include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
@@ -11,8 +12,12 @@
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
+#define PROBE_AFTER_US (100 * US_PER_MS)   /* of silence */
+#define PROBE_ANSWER_US (120 * US_PER_MS)  /* an acknowledgement is delayed, and jitter */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
-#define BALANCE_PERIOD_US (500 * US_PER_MS)
+#define BALANCE_PERIOD_US (1 * US_PER_S)
+#define MEDIA_FLOWS_US (100 * US_PER_MS) /* something came: the source is on air */
+#define LATE_ALIVE_US (1000 * US_PER_MS) /* a parent that lives repairs its own supply first */
 
 /* What a new parent is to make up for: the holes of the last half second; older ones are repaired
  * one by one. Before anything was played, all from the start. */
@@ -25,9 +30,12 @@ static uint32_t owed_from(const struct stream *s) {
 
 static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
-    struct neighbour *nb = supply_best(c, s, index, UINT32_MAX, now_us);
+    if (now_us < supply->retry_us) return;
+    struct neighbour *nb = supply_best(c, s, index, false, now_us);
     if (nb == NULL) return;
+    nb->spare_bps = u64_sub(nb->spare_bps, admission_cost_bps(s, index));
     supply->parent = nb;
+    trace_supply(nb, TRACE_ASKED, s->track, index);
     supply_begin(supply, now_us);
     nb->streams[s->track].starved = true;
     supply->owes_from = s->has_start ? owed_from(s) : 0;
@@ -55,6 +63,7 @@ static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBS
 
 /* Somebody has what our parent for heads has not sent. */
 static bool others_are_ahead(const struct channel *c, const struct stream *s, uint64_t now_us) {
+    if (now_us - c->media_us < MEDIA_FLOWS_US) return true;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
@@ -72,19 +81,29 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
     bool is_dry = silent_us > DRY_US && s->window.has_newest && now_us - s->newest_us < LATE_US;
     if (index != SUPPLY_HEADS)
         return is_dry || (late[index] >= LATE_CHUNKS &&
-                          silent_us >= LATE_US + neighbour_rtt_us(supply->parent));
+                          silent_us >= LATE_ALIVE_US + neighbour_rtt_us(supply->parent));
     uint64_t interval_us = s->kind == TRACK_AUDIO ? 110 * US_PER_MS : 40 * US_PER_MS;
-    return silent_us > LATE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
+    return silent_us > LATE_ALIVE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
 }
 
-/* Nothing at all comes over the link while others have newer media: all that it carries moves. */
+/* Nothing at all comes over the link. While others have newer media that says enough; where nobody
+ * has, the source may be silent, so the parent is asked something that its link acknowledges. */
 static bool is_silent(const struct channel *c, const struct stream *s, const struct supply *supply,
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
-    if (has_arrived && now_us - supply->arrived_us <= PARENT_SILENT_US) return false;
-    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * neighbour_rtt_us(supply->parent));
-    return neighbour_received_us(supply->parent) + wait_us < now_us &&
-           others_are_ahead(c, s, now_us);
+    if (has_arrived && now_us - supply->arrived_us <= PROBE_AFTER_US) return false;
+    struct neighbour *nb = supply->parent;
+    uint64_t rtt_us = neighbour_rtt_us(nb);
+    /* One that has just been asked may have been idle before. */
+    uint64_t heard_us = u64_max(neighbour_received_us(nb), supply->asked_us);
+    if (heard_us + PROBE_AFTER_US > now_us) return false;
+    if (nb->probed_us <= heard_us) {
+        offer_send(nb, now_us);
+        nb->probed_us = now_us;
+    }
+    if (now_us - nb->probed_us > PROBE_ANSWER_US + 2 * rtt_us) return true;
+    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * rtt_us);
+    return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
 
 static bool may_move_late(struct stream *s, uint64_t now_us) {
@@ -109,11 +128,16 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
     bool is_gone = is_unanswered || is_loop || is_silent(c, s, supply, now_us);
     if (!is_gone && !(is_late(c, s, index, late, now_us) && may_move_late(s, now_us))) return;
+    enum trace_decision why = is_unanswered ? TRACE_UNANSWERED
+                              : is_loop     ? TRACE_LOOP
+                              : is_gone     ? TRACE_SILENT
+                                            : TRACE_LATE;
+    trace_supply(supply->parent, why, s->track, index);
     /* One that promises and does not deliver is asked less and less often. */
     struct neighbour_stream *ns = &supply->parent->streams[s->track];
-    uint64_t pause_us = REFUSED_PAUSE_US << ns->failures;
-    if (ns->failures < FAILURES_MAX && now_us >= ns->refused_until_us) ns->failures++;
-    supply_abandon(s, index, pause_us, now_us);
+    bool is_counted = now_us < ns->refused_some_until_us; /* another substream of it, just now */
+    if (!is_counted && ns->failures < FAILURES_MAX) ns->failures++;
+    supply_abandon(s, index, REFUSED_PAUSE_US << ns->failures >> 1, now_us);
     if (supply->parent == NULL) assign(c, s, index, now_us);
 }
 
@@ -141,6 +165,7 @@ static void subscribe_eagerly(struct channel *c, uint64_t now_us) {
         ns->asked = (1u << SUBSTREAMS_MAX) - 1;
         ns->asked_heads = ns->starved = ns->changed = true;
         ns->ask_from = FROM_RANDOM_ACCESS;
+        trace_supply(best, TRACE_ASKED_ALL, (uint8_t)t, TRACE_INDEX_NONE);
         ns->has_ask_from = c->asks_changed = true;
     }
     c->eager_us = now_us + GRANT_WAIT_US;
@@ -156,12 +181,14 @@ static void adopt_eager(struct channel *c, struct stream *s, uint64_t now_us) {
         for (unsigned index = 0; index < SUPPLIES; index++) {
             struct supply *supply = &s->supplies[index];
             if (!supply_asks(ns, index)) continue;
-            if (supply->parent != NULL) {
-                supply_unask(s, nb, index, now_us);
+            bool is_refused = ns->has_grant && !grants(ns, index);
+            if (supply->parent != NULL || is_refused) {
+                supply_unask(s, nb, index, 0, now_us);
                 continue;
             }
             supply->parent = nb;
             supply->is_granted = grants(ns, index);
+            if (supply->is_granted) trace_supply(nb, TRACE_GRANTED, s->track, index);
             supply->asked_us = supply->arrived_us = now_us;
         }
     }
@@ -176,7 +203,9 @@ void supply_tick(struct channel *c, uint64_t now_us) {
         return;
     }
     bool balances = now_us >= c->balance_us;
-    if (balances) c->balance_us = now_us + BALANCE_PERIOD_US;
+    if (balances)
+        c->balance_us =
+            now_us + BALANCE_PERIOD_US / 2 + rng_below(&c->node->rng, BALANCE_PERIOD_US);
     for (size_t t = 0; t < c->streams_len; t++) {
         struct stream *s = &c->streams[t];
         if (!s->is_adopted) adopt_eager(c, s, now_us);
@@ -185,7 +214,7 @@ void supply_tick(struct channel *c, uint64_t now_us) {
         count_late(s, now_us, late);
         for (unsigned index = 0; index < s->substreams; index++) check(c, s, index, late, now_us);
         check(c, s, SUPPLY_HEADS, late, now_us);
-        if (balances) supply_balance(c, s, now_us);
+        supply_balance(c, s, balances, now_us);
     }
     supply_flush(c, now_us);
 }

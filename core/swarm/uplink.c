@@ -1,7 +1,8 @@
 /* uplink.c - one queue for the node's uplink: what goes out next.
  *
- * By class first (fresh, repairs, backlog), then the neighbours in turn, in bursts that one large
- * send can carry. Every datagram, whoever made it, is paid for from one token bucket. */
+ * By class first (sound, picture, repairs, backlog), then the neighbours in turn, in bursts that
+ * one large send can carry. Where a rate is declared or measured (capacity.h), every datagram,
+ * whoever made it, is paid for from one token bucket; cells and heads wait for it. */
 #include "core/swarm/engine.h"
 
 #include "core/base/err.h"
@@ -12,10 +13,9 @@
 #define BURST_US (5 * US_PER_MS)
 #define DATAGRAM_COST (LINK_DATAGRAM_SIZE + IP_UDP_OVERHEAD)
 #define DEBT_MAX                                                                                   \
-    (16 * DATAGRAM_COST) /* of control: later it is forgiven, lest media stop for long */
-#define ASSUMED_BPS (50ull * 1000 * 1000) /* of an uplink that has never been short */
-#define SHORT_US (150 * US_PER_MS)        /* fresh cells that wait longer */
-#define GONE_US (250 * US_PER_MS)         /* acknowledgements come every 25 ms while cells flow */
+    (16 * DATAGRAM_COST)           /* of control: later it is forgiven, lest media stop for long */
+#define SHORT_US (150 * US_PER_MS) /* fresh cells that wait longer */
+#define GONE_US (250 * US_PER_MS)  /* acknowledgements come more often while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
 #define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
@@ -24,13 +24,15 @@
 #define REFILL_MAX_US US_PER_S          /* no bucket takes longer to fill */
 #define PACED_NEVER_US (TIME_NEVER - 1) /* until something comes; TIME_NEVER: nobody is paced */
 
+static uint64_t allowed_bps(const struct uplink *u) { return capacity_allowed_bps(&u->capacity); }
+
 /* Bytes of the bucket, in the unit of its tokens. */
 static int64_t tokens_of(size_t bytes) { return (int64_t)(bytes * 8 * US_PER_S); }
 
-static bool is_limited(const struct uplink *u) { return u->rate_bps != NODE_UPLOAD_UNLIMITED; }
+static bool is_limited(const struct uplink *u) { return allowed_bps(u) != NODE_UPLOAD_UNLIMITED; }
 
 static int64_t bucket_size(const struct uplink *u) {
-    int64_t least = tokens_of(2 * DATAGRAM_COST), size = (int64_t)(u->rate_bps * BURST_US);
+    int64_t least = tokens_of(2 * DATAGRAM_COST), size = (int64_t)(allowed_bps(u) * BURST_US);
     return size < least ? least : size;
 }
 
@@ -39,6 +41,7 @@ void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us) {
                          .tokens_us = now_us,
                          .second_us = now_us,
                          .paced_until_us = TIME_NEVER};
+    capacity_init(&u->capacity, max_upload_bps, now_us);
     if (max_upload_bps > RATE_MAX_BPS) u->rate_bps = NODE_UPLOAD_UNLIMITED;
     if (is_limited(u)) u->tokens = bucket_size(u);
 }
@@ -46,7 +49,7 @@ void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us) {
 static void refill(struct uplink *u, uint64_t now_us) {
     if (!is_limited(u)) return;
     int64_t most = bucket_size(u);
-    u->tokens += (int64_t)(u->rate_bps * u64_min(now_us - u->tokens_us, REFILL_MAX_US));
+    u->tokens += (int64_t)(allowed_bps(u) * u64_min(now_us - u->tokens_us, REFILL_MAX_US));
     if (u->tokens > most) u->tokens = most;
     u->tokens_us = now_us;
 }
@@ -54,6 +57,7 @@ static void refill(struct uplink *u, uint64_t now_us) {
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us) {
     struct uplink *u = &n->uplink;
     u->sent_bytes += datagram_len + IP_UDP_OVERHEAD;
+    capacity_sent(&u->capacity, datagram_len + IP_UDP_OVERHEAD);
     if (!is_limited(u)) return;
     refill(u, now_us);
     u->tokens -= tokens_of(datagram_len + IP_UDP_OVERHEAD);
@@ -122,8 +126,32 @@ static bool is_short(const struct node *n, uint64_t now_us) {
     return waiting * 2 >= children;
 }
 
+/* What stands on the paths to those that we serve. */
+static void sample_queues(struct node *n, uint64_t now_us) {
+    for (size_t i = 0; i < n->channels_len; i++)
+        for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
+            struct link_stats stats;
+            if (!is_child(n->channels[i]->neighbours[k])) continue; /* its pacer sees no queue */
+            link_stats(n->channels[i]->neighbours[k]->peer->link, &stats);
+            bool is_fresh = stats.bytes_in_flight > 0 && stats.received_us + GONE_US > now_us;
+            if (is_fresh && stats.rtt_us > 0) capacity_queue(&n->uplink.capacity, stats.queue_us);
+        }
+}
+
+static void measure_capacity(struct node *n, uint64_t now_us) {
+    struct uplink *u = &n->uplink;
+    if (!capacity_is_due(&u->capacity, now_us)) return;
+    sample_queues(n, now_us);
+    uint64_t elapsed_us = now_us - u->capacity.estimate.step_us;
+    uint64_t control = u64_sub(u->capacity.estimate.sent_bytes, u->cell_bytes);
+    capacity_step(&u->capacity, now_us);
+    u->control_bps = (7 * u->control_bps + control * 8 * US_PER_S / elapsed_us) / 8;
+    u->cell_bytes = 0;
+}
+
 void uplink_tick(struct node *n, uint64_t now_us) {
     struct uplink *u = &n->uplink;
+    measure_capacity(n, now_us);
     if (is_short(n, now_us)) {
         if (u->short_us == 0) u->short_us = now_us;
         u->short_seen_us = now_us;
@@ -139,11 +167,7 @@ void uplink_tick(struct node *n, uint64_t now_us) {
     if (u->short_us != 0) u->carried_bps = u->sent_bps;
 }
 
-uint64_t uplink_capacity_bps(const struct node *n) {
-    const struct uplink *u = &n->uplink;
-    uint64_t bps = is_limited(u) ? u->rate_bps : ASSUMED_BPS;
-    return u->short_us != 0 && u->carried_bps != 0 ? u64_min(bps, u->carried_bps) : bps;
-}
+uint64_t uplink_capacity_bps(const struct node *n) { return capacity_bps(&n->uplink.capacity); }
 
 static size_t neighbours_total(const struct node *n) {
     size_t total = 0;
@@ -230,6 +254,8 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     pop(nb, class);
     nb->channel->stats.media_out += len;
     n->media_out += len;
+    n->cells_out++;
+    n->uplink.cell_bytes += len + CELL_HEADER_BYTES + LINK_OVERHEAD + IP_UDP_OVERHEAD;
     n->cell_bytes_out += len;
 }
 
@@ -305,9 +331,14 @@ static unsigned classes_waiting(const struct node *n) {
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us) {
     struct uplink *u = &n->uplink;
     unsigned classes = classes_waiting(n);
-    if (classes == 0) return 0;
+    if (classes == 0) {
+        capacity_held(&u->capacity, false, now_us);
+        return 0;
+    }
     refill(u, now_us);
-    if (is_limited(u) && u->tokens < 0) return 0;
+    bool is_held = is_limited(u) && u->tokens < 0;
+    capacity_held(&u->capacity, is_held, now_us);
+    if (is_held) return 0;
     if (now_us >= u->paced_until_us) uplink_paths_changed(n);
     size_t total = neighbours_total(n), at;
     for (; classes != 0; classes &= classes - 1)
@@ -343,5 +374,5 @@ uint64_t uplink_deadline(const struct node *n) {
     if (deadline >= PACED_NEVER_US) return TIME_NEVER;
     if (!is_limited(u) || u->tokens >= 0) return deadline;
     if (u->rate_bps == 0) return TIME_NEVER;
-    return u64_max(deadline, u->tokens_us + (uint64_t)-u->tokens / u->rate_bps + 1);
+    return u64_max(deadline, u->tokens_us + (uint64_t)-u->tokens / allowed_bps(u) + 1);
 }

@@ -67,6 +67,8 @@ void network_detach(struct network *n, unsigned at);
 
 uint64_t network_now(const struct network *n);
 struct endpoint network_endpoint(const struct network *n, unsigned host);
+/* Who is reached at an address now; false: nobody. */
+bool network_find(const struct network *n, const struct endpoint *e, unsigned *ret);
 /* The host sends from here and is reached here from now on, as after a NAT has rebound it. An
  * address that two have belongs to the one that moved there last. */
 void network_move(struct network *n, unsigned host, const struct endpoint *to);

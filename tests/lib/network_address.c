@@ -40,6 +40,13 @@ uint32_t network_host_at(const struct network *n, const struct endpoint *e) {
     return moved_of(n, number - 1) == 0 ? number - 1 : NETWORK_OUTSIDE;
 }
 
+bool network_find(const struct network *n, const struct endpoint *e, unsigned *ret) {
+    uint32_t host = network_host_at(n, e);
+    if (host >= n->hosts_len) return false;
+    *ret = host;
+    return true;
+}
+
 struct endpoint network_endpoint(const struct network *n, unsigned host) {
     uint32_t moved = moved_of(n, host);
     return moved ? n->moved[moved].endpoint : first_endpoint(host);

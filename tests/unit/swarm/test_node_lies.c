@@ -199,7 +199,8 @@ Test(node_lies, a_hostile_from_cannot_make_a_viewer_stall) {
             hostile_send_chunk(liar, source.chunks[t][source.number - 2]);
         stage_run(&stage, 100 * US_PER_MS);
         stage_introduce(viewer, source.actor);
-        stage_run(&stage, 3 * US_PER_S);
+        /* More than a second of it for the liar: it lives, and could be short of media itself. */
+        stage_run(&stage, 4 * US_PER_S);
         for (unsigned t = 0; t < 2; t++) {
             cr_assert_geq(viewer->played[t].last, source.number - 6, "from %u track %u: %u of %u",
                           from[i], t, viewer->played[t].last, source.number);
@@ -243,6 +244,18 @@ Test(node_lies, a_parent_below_its_child_is_left_at_once) {
                   viewer->played[0].last, source.number);
 }
 
+/* It has all early, and room for it. */
+static void offer_everything(void *context) {
+    struct offer m = {.broadcast = 7, .spare = UINT16_MAX, .tracks_len = 2};
+    for (uint8_t track = 0; track < 2; track++) {
+        const struct stream *s = &viewer->node->channels[0]->streams[track];
+        m.tracks[track] = (struct track_lags){.track = track, .lags_len = s->substreams + 1};
+        memset(m.tracks[track].lags, 1, s->substreams + 1);
+    }
+    (void)hostile_send_offer(liar, &m);
+    network_at(stage.network, stage_now(&stage) + US_PER_S, offer_everything, context);
+}
+
 /* Grants only what it is told to, when it is told to. */
 static struct subscribe asked;
 
@@ -254,26 +267,27 @@ static void remembers(struct hostile_peer *p, const uint8_t *data, size_t len) {
 
 static bool is_asked(void *context) {
     (void)context;
-    return asked.substreams != 0;
+    return asked.substreams != 0 || asked.flags & SUBSCRIBE_HEADS;
 }
 
 Test(node_lies, a_grant_of_the_next_parent_may_come_when_the_first_one_is_gone) {
     viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    network_set_path(stage.network, 0, 1, &(struct network_path){.delay_us = 10 * DELAY_US});
     stage_introduce(viewer, source.actor);
     stage_run(&stage, US_PER_S);
     liar = stage_hostile(&stage, 2);
     liar->react = remembers;
     hostile_meet(liar, viewer, &source.broadcast);
     stage_run(&stage, 100 * US_PER_MS);
-    claim_everything(NULL);
+    offer_everything(NULL);
     memset(&asked, 0, sizeof asked);
-    /* A move from the source to the liar begins ... */
-    cr_assert(network_run(stage.network, stage_now(&stage) + 3 * US_PER_S, is_asked, NULL));
+    /* A move from the source, which is far, to the liar begins ... */
+    cr_assert(network_run(stage.network, stage_now(&stage) + 8 * US_PER_S, is_asked, NULL));
     /* ... the source goes before it is granted. */
     origin_stop(&source);
     node_leave(source.actor->node, stage_now(&stage));
     network_wake(stage.network, 0);
-    stage_run(&stage, 3 * DELAY_US);
+    stage_run(&stage, 12 * DELAY_US);
     cr_assert_eq(actor_stats(viewer).neighbours, 1);
     (void)hostile_send_grant(liar, &(struct grant){.track = 0,
                                                    .generation = asked.generation,

@@ -360,9 +360,9 @@ Test(node_pollution, an_old_head_does_not_bring_an_ended_broadcast_back) {
     hostile_meet(hostile, viewer, &source.broadcast);
     stage_run(&stage, 100 * US_PER_MS);
     stage_introduce(viewer, source.actor);
-    stage_run(&stage, US_PER_S);
+    stage_run(&stage, 2 * US_PER_S); /* it has left the hostile peer, and still takes its heads */
     origin_end(&source);
-    stage_run(&stage, 500 * US_PER_MS);
+    stage_run(&stage, US_PER_S);
     cr_assert(actor_stats(viewer).ended);
     /* From before the viewer came: it has not got these heads. */
     size_t before = viewer->node->channels[0]->streams[0].window.bytes;

@@ -1,0 +1,258 @@
+/* admission_excess.c - who goes elsewhere where there is not room for all.
+ *
+ * Worth (what a peer passes on, and could) lets a child take another's place, and that one is given
+ * time and an heir to go to: so uplinks drift towards the source by what they carry. A starved
+ * child takes the place of who scores lowest, at once; and where more is granted than the uplink
+ * carries, whoever is worth least loses it, because late cells come too late for all. */
+#include "core/swarm/admission_internal.h"
+#include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
+
+/* What may be granted while others are about to leave: a queue grows from here on. */
+#define ADMIT_MOST_PERCENT 98
+#define EXCESS_LEAST 1              /* children asked to leave at once, */
+#define EXCESS_SHARE 16             /* or one of so many substreams served */
+#define SCORE_MARGIN 3              /* so that places do not change hands for little */
+#define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
+#define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent */
+#define PARTS 4 /* of the source's substreams no child's part is less than one of these */
+
+static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
+    unsigned excess = 0, granted = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (size_t i = 0; i < c->neighbours_len; i++) {
+            const struct neighbour_stream *ns = &c->neighbours[i]->streams[t];
+            granted += (unsigned)__builtin_popcount(ns->child_granted);
+            excess += (unsigned)__builtin_popcount(ns->child_excess & ns->child_granted);
+        }
+    *ret_granted = granted;
+    return excess;
+}
+
+static bool may_ask_to_leave(const struct channel *c) {
+    unsigned granted, excess = excess_of(c, &granted);
+    return excess < EXCESS_LEAST + granted / EXCESS_SHARE;
+}
+
+/* The child with this substream (one that has not been asked to leave it, where it `stays`) that is
+ * worth least; of equals the youngest, which nobody hangs on yet. */
+static struct neighbour *least_of(const struct channel *c, const struct stream *s,
+                                  const struct neighbour *except, unsigned index, bool stays) {
+    struct neighbour *least = NULL;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        const struct neighbour_stream *ns = &nb->streams[s->track];
+        uint32_t granted = stays ? ns->child_granted & ~ns->child_excess : ns->child_granted;
+        if (nb == except || !(granted >> index & 1)) continue;
+        if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
+    }
+    return least;
+}
+
+static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index) {
+    struct neighbour_stream *ns = &nb->streams[s->track];
+    ns->child_granted &= ~(1u << index);
+    ns->child_excess &= ~(1u << index);
+    trace_supply(nb, TRACE_CHILD_ENDED, s->track, index);
+    ns->child_changed = c->grants_changed = true;
+    serve_index(s, nb);
+}
+
+static void ask_to_leave(struct neighbour *nb, const struct stream *s, unsigned index,
+                         uint64_t now_us) {
+    struct neighbour_stream *ns = &nb->streams[s->track];
+    ns->child_excess |= 1u << index;
+    trace_supply(nb, TRACE_CHILD_MAY_LEAVE, s->track, index);
+    ns->child_heir = 0;
+    ns->child_excess_us = now_us;
+    ns->child_changed = nb->channel->grants_changed = true;
+}
+
+/* Of the source's substreams one child has no more than its part, where there are others: what all
+ * have from one is lost to all with it. */
+static unsigned part_of(const struct channel *c, const struct stream *s) {
+    unsigned part = (s->substreams + (unsigned)c->neighbours_len - 1) / (unsigned)c->neighbours_len;
+    return part > s->substreams / PARTS ? part : s->substreams / PARTS;
+}
+
+static unsigned has_of(const struct neighbour *nb, const struct stream *s) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    return (unsigned)__builtin_popcount(ns->child_granted & ~ns->child_excess);
+}
+
+bool admission_spreads(struct channel *c, const struct stream *s, const struct neighbour *child,
+                       unsigned index, uint64_t now_us) {
+    if (!c->is_source || c->neighbours_len < CROWD || index == SUPPLY_HEADS) return false;
+    if (!(child->flags & PEER_UPLOADS) || has_of(child, s) >= part_of(c, s)) return false;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        const struct neighbour_stream *ns = &nb->streams[s->track];
+        if (!((ns->child_granted & ~ns->child_excess) >> index & 1)) continue;
+        if (has_of(nb, s) <= part_of(c, s) ||
+            admission_worth_bps(nb) > WORTH_RATIO * admission_worth_bps(child))
+            continue;
+        ask_to_leave(nb, s, index, now_us);
+        nb->streams[s->track].child_heir = neighbour_id4(child);
+        return true;
+    }
+    return false;
+}
+
+bool admission_preempts(struct channel *c, struct stream *s, const struct neighbour *child,
+                        unsigned index, uint64_t now_us) {
+    if (!admission_has_supply(c, s, index)) return false;
+    if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
+    if (admission_worth_bps(child) < WORTH_LEAST * (uint64_t)s->substream_bps) return false;
+    struct neighbour *least = least_of(c, s, child, index, true);
+    if (least == NULL || admission_worth_bps(least) * WORTH_RATIO > admission_worth_bps(child))
+        return false;
+    if (!may_ask_to_leave(c)) return false;
+    ask_to_leave(least, s, index, now_us);
+    least->streams[s->track].child_heir = neighbour_id4(child);
+
+    return true;
+}
+
+/* Who comes first where there is not enough for all: who passes on most, and who lacks least. A
+ * stream of which a part is missing is worth nothing, so it is better that some have all of it than
+ * that all have most of it. */
+static unsigned score_of(const struct stream *s, const struct neighbour *nb) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    unsigned held = 0;
+    for (unsigned index = 0; ns->has_lags && index < s->substreams; index++)
+        held += ns->lags[index] != LAG_NONE;
+    uint64_t worth = admission_worth_bps(nb) / (s->substream_bps ? s->substream_bps : 1);
+    return held + (unsigned)u64_min(worth, 2u * s->substreams);
+}
+
+/* The child with the lowest score, and of what it has the substream that fewest others ask for in
+ * vain. */
+static struct neighbour *lowest(const struct channel *c, const struct stream *s,
+                                const struct neighbour *except, unsigned except_index,
+                                unsigned *ret_index) {
+    struct neighbour *low = NULL;
+    unsigned low_score = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        uint32_t granted = nb->streams[s->track].child_granted & ~(1u << except_index);
+        if (nb == except || granted == 0) continue;
+        unsigned score = score_of(s, nb);
+        if (low != NULL && score >= low_score) continue;
+        low = nb;
+        low_score = score;
+    }
+    if (low == NULL) return NULL;
+    unsigned best = SUPPLIES;
+    uint32_t granted = low->streams[s->track].child_granted & ~(1u << except_index);
+    for (; granted; granted &= granted - 1) {
+        unsigned index = (unsigned)__builtin_ctz(granted);
+        if (c->is_source && admission_holders(c, s->track, index) < 2) continue;
+        if (best == SUPPLIES || s->hunger[index] < s->hunger[best]) best = index;
+    }
+    *ret_index = best;
+    return best == SUPPLIES ? NULL : low;
+}
+
+bool admission_yields(struct channel *c, struct stream *s, const struct neighbour *child,
+                      unsigned index) {
+    if (!admission_has_supply(c, s, index)) return false;
+    if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
+    if (c->node->uplink.rate_bps == 0) return false;
+    unsigned other = 0;
+    struct neighbour *low = lowest(c, s, child, index, &other);
+    if (low == NULL || score_of(s, low) + SCORE_MARGIN > score_of(s, child)) return false;
+
+    end(c, s, low, other);
+    return true;
+}
+
+/* The source: copies beyond those that it gives freely. */
+static void mark_copies(struct channel *c, struct stream *s, uint64_t now_us) {
+    for (unsigned index = 0; index < s->substreams; index++)
+        while (admission_copies(c, s->track, index) > SOURCE_COPIES && may_ask_to_leave(c))
+            ask_to_leave(least_of(c, s, NULL, index, true), s, index, now_us);
+}
+
+/* What is served is more than the uplink carries, so all of it comes late: who is worth least goes
+ * at once. */
+static void end_overload(struct channel *c, struct stream *s) {
+    const struct node *n = c->node;
+    unsigned granted, excess = excess_of(c, &granted);
+    uint64_t leaving_bps = excess * admission_cost_bps(s, 0);
+    while (admission_granted_bps(n) + n->uplink.control_bps >
+           admission_most_bps(n, ADMIT_MOST_PERCENT) + leaving_bps) {
+        struct neighbour *least = NULL;
+        unsigned at = 0;
+        for (unsigned index = 0; index < s->substreams; index++) {
+            struct neighbour *nb = least_of(c, s, NULL, index, false);
+            if (nb == NULL ||
+                (least != NULL && admission_worth_bps(nb) >= admission_worth_bps(least)))
+                continue;
+            least = nb;
+            at = index;
+        }
+        if (least == NULL) return;
+        end(c, s, least, at);
+    }
+}
+
+/* The source serves more than its uplink carries: the copies of what most have from it end at once,
+ * for what comes late to all comes too late. */
+static void end_copies(struct channel *c, struct stream *s) {
+    const struct node *n = c->node;
+    while (admission_granted_bps(n) + n->uplink.control_bps > admission_most_bps(n, 100)) {
+        unsigned most = 0;
+        for (unsigned index = 1; index < s->substreams; index++)
+            if (admission_holders(c, s->track, index) > admission_holders(c, s->track, most))
+                most = index;
+        if (admission_holders(c, s->track, most) < 2) return;
+        struct neighbour *least = NULL;
+        for (size_t i = 0; i < c->neighbours_len; i++) {
+            struct neighbour *nb = c->neighbours[i];
+            if (!(nb->streams[s->track].child_granted >> most & 1)) continue;
+            if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
+        }
+        end(c, s, least, most);
+    }
+}
+
+/* What we have no supply of ourselves: the children look for it elsewhere. */
+static void end_lost(struct channel *c, struct stream *s, uint64_t now_us) {
+    for (unsigned index = 0; index < s->substreams; index++) {
+        const struct supply *supply = &s->supplies[index];
+        if (supply->is_granted) s->supplied_us[index] = now_us;
+        if (now_us - s->supplied_us[index] < LOST_US) continue;
+        for (size_t i = 0; i < c->neighbours_len; i++)
+            if (c->neighbours[i]->streams[s->track].child_granted >> index & 1)
+                end(c, s, c->neighbours[i], index);
+    }
+}
+
+/* A child has found nobody else in its time: it stays where there is room after all. */
+static void settle_excess(struct channel *c, struct stream *s, struct neighbour *nb) {
+    struct neighbour_stream *ns = &nb->streams[s->track];
+    const struct node *n = c->node;
+    for (; ns->child_excess; ns->child_excess &= ns->child_excess - 1) {
+        unsigned index = (unsigned)__builtin_ctz(ns->child_excess);
+        if (admission_granted_bps(n) + n->uplink.control_bps >
+            uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT)
+            end(c, s, nb, index);
+    }
+    ns->child_changed = c->grants_changed = true;
+}
+
+void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us) {
+    if (!c->is_source && !s->has_end) end_lost(c, s, now_us);
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour_stream *ns = &c->neighbours[i]->streams[s->track];
+        if (ns->child_excess == 0 || now_us - ns->child_excess_us < EXCESS_US) continue;
+        settle_excess(c, s, c->neighbours[i]);
+    }
+    for (unsigned index = 0; index < SUPPLIES; index++)
+        s->hunger[index] = (uint16_t)(s->hunger[index] * 7u / 8);
+    if (c->is_source && c->neighbours_len >= CROWD) mark_copies(c, s, now_us);
+    if (c->is_source)
+        end_copies(c, s);
+    else if (s->kind == TRACK_VIDEO || c->streams_len == 1)
+        end_overload(c, s);
+}

@@ -1,0 +1,27 @@
+/* admission_internal.h - what admission.c reckons by and admission_excess.c acts on. Nobody else
+ * includes it. */
+#ifndef ADMISSION_INTERNAL_H
+#define ADMISSION_INTERNAL_H
+
+#include "core/swarm/admission.h"
+
+#define SOURCE_COPIES 1          /* of a substream, that the source gives freely */
+#define CROWD 4                  /* neighbours from which on the source saves */
+#define ADMIT_STARVED_PERCENT 95 /* of the uplink, to those who have the substream from nobody */
+#define WORTH_RATIO 2            /* for which a child takes another's place */
+#define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
+
+/* What the child passes on, and could: what it would be worth near the source. */
+uint64_t admission_worth_bps(const struct neighbour *nb);
+/* What comes to us, or will not change any more: who has neither would only promise. */
+bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index);
+/* Children that have it, are there, and were not asked to take it elsewhere. */
+unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index);
+/* The same, and those that were. */
+unsigned admission_holders(const struct channel *c, uint8_t track, unsigned index);
+/* What all children of all channels take, if every granted substream flows. */
+uint64_t admission_granted_bps(const struct node *n);
+/* So much of what the uplink carries, or of twice what it is guessed to carry. */
+uint64_t admission_most_bps(const struct node *n, unsigned percent);
+
+#endif

@@ -1,0 +1,118 @@
+/* offer.c - how late we have each substream, and what we could give: what neighbours choose their
+ * parents by.
+ *
+ * Lag needs no clocks that agree. The heads go first in every queue and come down one tree: the
+ * parent says how late it has them at best, and half a round trip later so have we. That fixes the
+ * zero of our clock; all else is measured against it, waiting in the parents' queues included. */
+#include "core/swarm/admission.h"
+#include "core/swarm/engine.h"
+
+#define OFFER_PERIOD_US (1 * US_PER_S)
+#define OFFER_SIZE_MAX (17 + TRACKS_MAX * (2 + SUPPLIES))
+#define HOP_US (2 * (int64_t)US_PER_MS) /* in a parent that does not wait */
+
+/* How late the heads are at best with us; false where that is not known. */
+static bool heads_lag(const struct stream *s, int64_t *ret_us) {
+    const struct supply *heads = &s->supplies[SUPPLY_HEADS];
+    const struct neighbour *nb = heads->parent;
+    if (nb == NULL || !heads->is_granted || !heads->has_arrival) return false;
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    struct link_stats stats;
+    link_stats(nb->peer->link, &stats);
+    *ret_us = (int64_t)stats.rtt_min_us / 2 + HOP_US;
+    if (nb->role == ROLE_SOURCE) return true;
+    if (!ns->has_lags || ns->lags[SUPPLY_HEADS] == LAG_NONE) return false;
+    *ret_us += (int64_t)ns->lags[SUPPLY_HEADS] * LAG_UNIT_US;
+    return true;
+}
+
+/* Our clock at the arrival of media without any lag, less the source's at its capture. */
+static void fix_source_offset(struct channel *c) {
+    for (size_t t = 0; t < c->streams_len; t++) {
+        int64_t lag_us;
+        const struct stream *s = &c->streams[t];
+        if (!heads_lag(s, &lag_us)) continue;
+        c->has_source_offset = true;
+        c->source_offset_us = supply_least_arrival_us(&s->supplies[SUPPLY_HEADS]) - lag_us;
+        return;
+    }
+}
+
+static uint8_t lag_of(const struct channel *c, const struct stream *s, unsigned index) {
+    const struct supply *supply = &s->supplies[index];
+    if (c->is_source) return 0;
+    if (supply->parent == NULL || !supply->is_granted || !supply->has_arrival) return LAG_NONE;
+    int64_t lag = 0;
+    if (index == SUPPLY_HEADS && !heads_lag(s, &lag)) return LAG_NONE;
+    if (index != SUPPLY_HEADS && !c->has_source_offset) return LAG_NONE;
+    if (index != SUPPLY_HEADS) lag = supply->arrival_us - c->source_offset_us;
+    lag = (lag + LAG_UNIT_US / 2) / LAG_UNIT_US;
+    if (lag < 1) return 1;
+    return lag < LAG_NONE ? (uint8_t)lag : LAG_NONE - 1;
+}
+
+uint16_t offer_spare(const struct channel *c) {
+    return (uint16_t)u64_min(admission_spare_bps(c->node) / OFFER_UNIT_BPS, UINT16_MAX);
+}
+
+static void describe(struct channel *c, struct offer *m) {
+    *m = (struct offer){.slot = c->index, .broadcast = c->manifest.broadcast};
+    m->spare = offer_spare(c);
+    m->bar = (uint16_t)u64_min(admission_bar_bps(c) / OFFER_UNIT_BPS, UINT16_MAX);
+    m->carried = (uint16_t)u64_min(admission_carried_bps(c->node) / OFFER_UNIT_BPS, UINT16_MAX);
+    for (size_t t = 0; t < c->streams_len; t++) {
+        struct stream *s = &c->streams[t];
+        struct track_lags *lags = &m->tracks[m->tracks_len++];
+        lags->track = s->track;
+        for (unsigned index = 0; index < s->substreams; index++)
+            lags->lags[lags->lags_len++] = lag_of(c, s, index);
+        lags->lags[lags->lags_len++] = lag_of(c, s, SUPPLY_HEADS);
+    }
+}
+
+void offer_send(struct neighbour *nb, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    struct offer m;
+    uint8_t buffer[OFFER_SIZE_MAX];
+    struct writer w = writer_init(buffer, sizeof buffer);
+    if (!c->has_manifest || !nb->has_hello) return;
+    describe(c, &m);
+    offer_write(&w, &m);
+    if (link_send_unreliable(nb->peer->link, buffer, writer_len(&w), 0, now_us)) return;
+    nb->offer_sent_us = now_us;
+}
+
+void offer_tick(struct channel *c, uint64_t now_us) {
+    if (!c->has_manifest || c->node->uplink.rate_bps == 0) return;
+    bool is_fixed = c->is_source;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
+        if (now_us - nb->offer_sent_us < OFFER_PERIOD_US) continue;
+        if (!is_fixed) fix_source_offset(c);
+        is_fixed = true;
+        offer_send(nb, now_us);
+    }
+}
+
+void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us) {
+    struct channel *c = nb->channel;
+    nb->follows = m->broadcast;
+    if (m->broadcast != c->manifest.broadcast) return;
+    nb->has_offer = true;
+    nb->offered_us = now_us;
+    nb->spare_bps = (uint64_t)m->spare * OFFER_UNIT_BPS;
+    nb->carried_bps = (uint64_t)m->carried * OFFER_UNIT_BPS;
+    nb->bar_bps = (uint64_t)m->bar * OFFER_UNIT_BPS;
+    for (size_t i = 0; i < m->tracks_len; i++) {
+        const struct track_lags *lags = &m->tracks[i];
+        const struct stream *s = channel_stream(c, lags->track);
+        if (s == NULL || lags->track >= nb->streams_len || lags->lags_len != s->substreams + 1)
+            continue;
+        struct neighbour_stream *ns = &nb->streams[lags->track];
+        ns->has_lags = true;
+        for (unsigned index = 0; index < s->substreams; index++)
+            ns->lags[index] = lags->lags[index];
+        ns->lags[SUPPLY_HEADS] = lags->lags[s->substreams];
+    }
+}

@@ -1,0 +1,285 @@
+/* Which children get what the uplink carries. Nothing is published here: what is granted is decided
+ * before anything flows. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "core/swarm/engine.h"
+#include "tests/lib/stage.h"
+
+#define DELAY_US (20 * US_PER_MS)
+#define ALL 0xffffu
+#define PART 4 /* of the source's substreams, a child's where there are others */
+#define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
+
+static struct stage stage;
+static struct origin source;
+static struct actor *parent; /* the one whose decisions are looked at */
+static struct hostile_peer *children[8];
+static unsigned children_len;
+
+static void start(void) {
+    stage_init(&stage, 1, DELAY_US);
+    broadcast_init(&source.broadcast, 1, 7, false, STAGE_UTC_US);
+    children_len = 0;
+}
+
+static void end(void) {
+    stage_release(&stage);
+    origin_release(&source);
+}
+
+TestSuite(admission, .init = start, .fini = end);
+
+static void set_up_source(uint64_t upload_bps) {
+    struct node_config config = {.role = ROLE_SOURCE, .max_upload_bps = upload_bps};
+    const struct broadcast *b = &source.broadcast;
+    parent = stage_node(&stage, 0, b, &config);
+    cr_assert_eq(
+        node_set_manifest(parent->node, 0, b->manifest_bytes, b->manifest_len, stage_now(&stage)),
+        0);
+}
+
+/* It has everything from a hostile peer, host 1. */
+static struct hostile_peer *set_up_relay(uint64_t upload_bps) {
+    struct node_config config = {.role = ROLE_RELAY, .max_upload_bps = upload_bps};
+    parent = stage_node(&stage, 0, &source.broadcast, &config);
+    struct hostile_peer *above = stage_hostile(&stage, 1);
+    above->react = hostile_grants_all;
+    hostile_meet(above, parent, &source.broadcast);
+    stage_run(&stage, 200 * US_PER_MS);
+    cr_assert(parent->node->channels[0]->streams[0].supplies[15].is_granted);
+    return above;
+}
+
+static struct hostile_peer *add_child(void) {
+    struct hostile_peer *p = stage_hostile(&stage, 10 + children_len);
+    children[children_len++] = p;
+    hostile_meet(p, parent, &source.broadcast);
+    stage_run(&stage, 100 * US_PER_MS);
+    return p;
+}
+
+/* It gives nothing, could give `spare_bps`, and has `held` of the substreams. */
+static void offer(struct hostile_peer *p, uint64_t spare_bps, unsigned held) {
+    struct offer m = {.broadcast = 7,
+                      .spare = (uint16_t)(spare_bps / OFFER_UNIT_BPS),
+                      .tracks_len = 1,
+                      .tracks = {{.track = 0, .lags_len = 17}}};
+    for (unsigned i = 0; i < 17; i++) m.tracks[0].lags[i] = i < held ? 10 : LAG_NONE;
+    cr_assert(hostile_send_offer(p, &m));
+    stage_run(&stage, 2 * DELAY_US);
+}
+
+static const struct neighbour_stream *child_at(const struct hostile_peer *p) {
+    return &channel_neighbour(parent->node->channels[0], &p->identity.public)->streams[0];
+}
+
+/* What is granted after it has subscribed to these, and nothing else. */
+static uint32_t subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t flags) {
+    struct grant m;
+    (void)hostile_send_subscribe(
+        p, &(struct subscribe){.generation = (uint16_t)(child_at(p)->child_generation + 1),
+                               .flags = flags,
+                               .substreams = substreams});
+    stage_run(&stage, 3 * DELAY_US);
+    cr_assert(hostile_last_grant(p, &m));
+    cr_assert_eq(m.substreams & ~substreams, 0);
+    return m.substreams;
+}
+
+static unsigned count(uint32_t substreams) { return (unsigned)__builtin_popcount(substreams); }
+
+Test(admission, gives_all_to_the_few_that_a_source_knows) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 3; i++) cr_assert_eq(subscribe(add_child(), ALL, 0), ALL);
+}
+
+Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass_it_on) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    offer(children[0], 3000000, 0); /* each is worth more than twice the next: nothing is spread */
+    offer(children[1], 1000000, 0);
+    cr_assert_eq(subscribe(children[0], ALL & 0xff, 0), ALL & 0xff);
+    cr_assert_eq(subscribe(children[1], ALL, 0), ALL & ~0xffu, "what nobody has");
+    cr_assert_eq(subscribe(children[2], ALL, 0), 0);
+}
+
+Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    uint32_t taken = 0;
+    for (unsigned i = 1; i < 4; i++) {
+        uint32_t part = subscribe(children[i], ALL, 0);
+        cr_assert_eq(count(part), PART);
+        cr_assert_eq(part & taken, 0, "each from the first child");
+        taken |= part;
+    }
+    cr_assert_eq(subscribe(children[4], ALL, 0), 0, "nobody has more than a part now");
+    cr_assert_eq(child_at(children[0])->child_granted, ALL, "nothing is lost at once");
+    cr_assert_eq(child_at(children[0])->child_excess, taken);
+}
+
+Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    cr_assert_eq(subscribe(children[1], ALL, SUBSCRIBE_STARVED), ALL);
+}
+
+Test(admission, asks_the_youngest_of_those_that_are_worth_as_much_to_leave) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[1], ALL, 0), ALL);
+    cr_assert_eq(subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
+    stage_run(&stage, 300 * US_PER_MS);
+    cr_assert_eq(child_at(children[0])->child_excess, 0);
+    cr_assert_neq(child_at(children[1])->child_excess, 0);
+}
+
+Test(admission, names_no_more_than_four_others_that_have_room_to_whoever_is_refused) {
+    set_up_source(100000000);
+    struct grant m;
+    for (unsigned i = 0; i < 7; i++) {
+        struct hostile_peer *p = add_child();
+        offer(p, i < 2 ? 0 : 5000000, 16);
+        (void)hostile_send_have(p, &(struct have){.broadcast = 7, .held_len = 1, .held = {{0}}});
+    }
+    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    cr_assert_eq(count(subscribe(children[1], ALL, 0)), PART);
+    cr_assert(hostile_last_grant(children[1], &m));
+    cr_assert_eq(m.candidates_len, 4);
+    for (unsigned i = 0; i < m.candidates_len; i++)
+        for (unsigned k = 0; k < 2; k++)
+            cr_assert_not(public_key_equal(&m.candidates[i].peer, &children[k]->identity.public));
+}
+
+Test(admission, grants_no_more_than_the_uplink_carries) {
+    set_up_source(COPY_BPS / 2);
+    struct hostile_peer *child = add_child(), *other = add_child();
+    unsigned granted = count(subscribe(child, 0xff, 0));
+    granted += count(subscribe(other, 0xff, SUBSCRIBE_STARVED));
+    cr_assert_leq(granted, 8);
+    cr_assert_geq(granted, 6);
+}
+
+Test(admission, grants_nothing_where_nothing_may_be_uploaded) {
+    set_up_source(0);
+    cr_assert_eq(subscribe(add_child(), ALL, SUBSCRIBE_STARVED), 0);
+}
+
+Test(admission, grants_nothing_that_it_has_no_supply_of) {
+    struct node_config config = {.role = ROLE_RELAY, .max_upload_bps = 100000000};
+    parent = stage_node(&stage, 0, &source.broadcast, &config);
+    struct hostile_peer *above = stage_hostile(&stage, 1); /* it is asked, and does not answer */
+    hostile_meet(above, parent, &source.broadcast);
+    stage_run(&stage, 50 * US_PER_MS);
+    struct hostile_peer *child = add_child();
+    const struct channel *c = parent->node->channels[0];
+    cr_assert_eq(c->streams[0].supplies[0].parent, channel_neighbour(c, &above->identity.public));
+    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS), 0);
+    struct grant m;
+    cr_assert(hostile_last_grant(child, &m));
+    cr_assert_eq(m.flags, 0, "nor the heads");
+}
+
+Test(admission, ends_what_it_has_lost_and_could_not_replace) {
+    struct hostile_peer *above = set_up_relay(100000000);
+    struct hostile_peer *child = add_child();
+    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
+    (void)hostile_send_bye(above, &(struct bye){.reason = BYE_LEAVING});
+    stage_run(&stage, 2 * US_PER_S);
+    struct grant m;
+    cr_assert(hostile_last_grant(child, &m));
+    cr_assert_eq(m.substreams, 0);
+}
+
+Test(admission, closes_no_circle) {
+    struct hostile_peer *above = set_up_relay(100000000);
+    cr_assert_eq(subscribe(above, ALL, SUBSCRIBE_STARVED), 0);
+}
+
+Test(admission, makes_room_for_a_child_that_passes_on_much) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    offer(children[1], 20000000, 0);
+    uint32_t taken = subscribe(children[1], ALL, 0);
+    cr_assert_gt(count(taken), 0);
+    cr_assert_leq(count(taken), 4, "few at once");
+    stage_run(&stage, TICK_IDLE_US);
+    struct grant m;
+    cr_assert(hostile_last_grant(children[0], &m));
+    cr_assert_eq(m.substreams, ALL, "nothing is lost before there is another parent");
+    cr_assert_eq(m.excess, taken);
+    cr_assert_eq(m.heir, 1);
+    cr_assert(public_key_equal(&m.candidates[0].peer, &children[1]->identity.public));
+}
+
+Test(admission, makes_no_room_for_a_child_that_is_worth_about_as_much) {
+    set_up_source(100000000);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    offer(children[0], 12000000, 0);
+    offer(children[1], 20000000, 0);
+    cr_assert_eq(subscribe(children[0], 0xf, 0), 0xf); /* no more than its part */
+    cr_assert_eq(subscribe(children[1], 0xf, 0), 0);
+    offer(children[2], 500000, 0);
+    cr_assert_eq(subscribe(children[2], 0xf, 0), 0, "nor for one that passes on little");
+}
+
+/* What the first child has 2 s after the second, which passes on much, has taken places of it. */
+static uint32_t left_after_a_move(uint64_t upload_bps) {
+    set_up_source(upload_bps);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    offer(children[1], 20000000, 0);
+    uint32_t taken = subscribe(children[1], ALL, 0);
+    cr_assert_gt(count(taken), 0);
+    stage_run(&stage, 300 * US_PER_MS);
+    cr_assert_eq(child_at(children[0])->child_granted, ALL, "it has time to find another");
+    stage_run(&stage, 2 * US_PER_S);
+    uint32_t left = child_at(children[0])->child_granted;
+    cr_assert_eq(left | taken, ALL, "each is still with somebody");
+    return left;
+}
+
+Test(admission, ends_an_excess_after_its_time_where_there_is_no_room_for_it) {
+    cr_assert_lt(count(left_after_a_move(COPY_BPS * 13 / 10)), 16);
+}
+
+Test(admission, lets_a_child_that_found_nobody_stay_where_there_is_room_after_all) {
+    cr_assert_eq(count(left_after_a_move(100000000)), 16);
+}
+
+Test(admission, yields_to_a_starved_child_that_lacks_less) {
+    set_up_relay(COPY_BPS * 22 / 20);
+    struct hostile_peer *least = add_child(), *most = add_child();
+    offer(least, 0, 0);
+    offer(most, 0, 10);
+    cr_assert_eq(subscribe(least, ALL, SUBSCRIBE_STARVED), ALL);
+    cr_assert_eq(count(subscribe(most, 0xfc00, SUBSCRIBE_STARVED)), 6);
+    stage_run(&stage, 3 * DELAY_US);
+    struct grant m;
+    cr_assert(hostile_last_grant(least, &m));
+    cr_assert_leq(count(m.substreams), 11);
+    cr_assert_geq(count(m.substreams), 9, "and no more than was needed");
+}
+
+Test(admission, yields_nothing_to_a_starved_child_that_lacks_as_much) {
+    set_up_relay(COPY_BPS * 22 / 20);
+    struct hostile_peer *first = add_child(), *second = add_child();
+    offer(first, 0, 10);
+    offer(second, 0, 10);
+    cr_assert_eq(subscribe(first, ALL, SUBSCRIBE_STARVED), ALL);
+    cr_assert_eq(subscribe(second, ALL, SUBSCRIBE_STARVED), 0);
+    cr_assert_eq(child_at(first)->child_granted, ALL);
+}
+
+/* 2 Mb/s are guessed where nothing is known; the stream has 3. */
+Test(admission, takes_nothing_back_from_the_starved_for_a_guess) {
+    set_up_relay(NODE_UPLOAD_UNLIMITED);
+    struct hostile_peer *child = add_child();
+    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
+    stage_run(&stage, 2 * US_PER_S);
+    cr_assert_eq(child_at(child)->child_granted, ALL);
+}

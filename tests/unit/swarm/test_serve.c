@@ -1,0 +1,53 @@
+/* What a child gets of what it has subscribed to. */
+#include <criterion/criterion.h>
+
+#include "core/swarm/engine.h"
+#include "tests/lib/stage.h"
+
+#define ALL 0xffffu
+
+static struct stage stage;
+static struct origin source;
+
+static void start(void) {
+    stage_init(&stage, 1, 20 * US_PER_MS);
+    origin_start(&source, &stage, 0, 7, false);
+}
+
+static void end(void) {
+    stage_release(&stage);
+    origin_release(&source);
+}
+
+TestSuite(serve, .init = start, .fini = end);
+
+/* Which cells of the chunk have come. */
+static uint64_t cells_of(const struct hostile_peer *p, uint32_t number) {
+    uint64_t cells = 0;
+    for (size_t i = 0; i < p->kept_len; i++) {
+        struct cell cell;
+        if (!p->kept[i].is_cell || cell_read(p->kept[i].data, p->kept[i].len, &cell) != 0) continue;
+        if (chunk_number_expand((uint16_t)cell.number, number) == number)
+            cells |= 1ull << cell.index;
+    }
+    return cells;
+}
+
+Test(serve, sends_again_what_was_lost_before_a_child_goes_to_another_parent) {
+    struct hostile_peer *child = stage_hostile(&stage, 1);
+    hostile_meet(child, source.actor, &source.broadcast);
+    stage_run(&stage, 100 * US_PER_MS);
+    struct subscribe m = {.generation = 1, .substreams = ALL, .from = FROM_RANDOM_ACCESS};
+    (void)hostile_send_subscribe(child, &m);
+    stage_run(&stage, US_PER_S);
+    network_set_path(stage.network, 0, 1,
+                     &(struct network_path){.delay_us = 20 * US_PER_MS, .loss = 0.3});
+    uint32_t first = source.number, until = first + 20;
+    (void)hostile_send_subscribe(child, &(struct subscribe){.generation = 2, .until = until});
+    stage_run(&stage, 3 * US_PER_S);
+    for (uint32_t i = first; i < until; i++) {
+        const struct chunk *c = source.chunks[0][i];
+        cr_assert_eq(cells_of(child, i), head_all_cells(c->head), "chunk %u", i);
+    }
+    cr_assert_eq(cells_of(child, until + 1), 0, "the other parent's");
+}
