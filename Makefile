@@ -5,6 +5,7 @@
 #   make test                  installs what tests need besides, builds and runs all of them
 #   make lint                  format, sizes, layers, clang's and cppcheck's opinion
 #   make unit | sim | race | e2e | lab | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make sim-traces            builds three simulators and compares what they trace
 #   make pacing                the pacer and others, compared over simulated uplinks
 #   make install DESTDIR= PREFIX=/usr/local
 #   make clean
@@ -68,7 +69,7 @@ UNIT_PROGRAMS := $(UNIT_FOLDERS:%=$(OUT)/tests/unit-%)
 # the folder is linked with each of them.
 mains    = $(if $(wildcard tests/$(1)/*.c),$(shell grep -lE '^int main|<criterion/' $(sort $(wildcard tests/$(1)/*.c))))
 programs = $(patsubst tests/$(1)/%.c,$(OUT)/tests/$(1)-%,$(call mains,$(1)))
-SIM_PROGRAMS   := $(call programs,sim)
+SIM_PROGRAMS   := $(filter-out $(OUT)/tests/sim-main,$(call programs,sim))
 RACE_PROGRAMS  := $(call programs,race)
 E2E_PROGRAMS   := $(call programs,e2e)
 BENCH_PROGRAMS := $(call programs,bench)
@@ -85,8 +86,11 @@ FUZZ_PROGRAMS  := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/%)
 # there. Nothing else is linked so, but for the measurement of what that saves.
 TAG_SYMBOLS     := tests/sim/tags.symbols
 TAG_FLAGS       := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat $(TAG_SYMBOLS)))
+# And lies in place of what a hostile peer says (tests/sim/world_polluters.c).
+LIAR_SYMBOLS    := tests/sim/liars.symbols
+LIAR_FLAGS      := $(patsubst %,-Wl$(comma)--wrap=%,$(shell cat $(LIAR_SYMBOLS)))
 TAG_OBJECTS     := $(call objects,$(sort $(wildcard tests/sim/tag*.c)))
-TAGGED_PROGRAMS := $(SIM_PROGRAMS) $(OUT)/tests/bench-bench_tags
+TAGGED_PROGRAMS := $(SIM_PROGRAMS) $(OUT)/tests/sim-main $(OUT)/tests/bench-bench_tags
 
 # What other variants build: races always with ThreadSanitizer, fuzzing always with clang.
 RACE_MAKE      = $(MAKE) --no-print-directory SAN=thread
@@ -97,13 +101,13 @@ FUZZ_ELSEWHERE = $(subst $(OUT),build/fuzz,$(FUZZ_PROGRAMS))
 
 CHECKS := scripts/check-layers "scripts/check-layers --self-test" "scripts/lint --fast" \
           "scripts/lint --self-test" scripts/check-setup "scripts/run-tests --self-test" \
-          "scripts/sweep --self-test" \
+          "scripts/sweep --self-test" "scripts/scenarios --self-test" \
           $(if $(PROGRAM),scripts/check-manual)
 RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo test test-programs unit sim pacing race e2e lab fuzz bench lint lint-objects install clean force
+.PHONY: all demo test test-programs unit sim sim-traces pacing race e2e lab fuzz bench lint lint-objects install clean force
 .DELETE_ON_ERROR:
 all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
@@ -112,6 +116,10 @@ build/shoal: $(OUT)/shoal force
 
 $(OUT)/shoal: $(OUT)/cli/main.o $(ARCHIVES)
 	$(call say,LINK)$(LINK) $(PKG_LIBS)
+
+# The simulator, from the same objects.
+build/shoal-sim: $(OUT)/tests/sim-main force
+	@[ "$$(readlink $@)" = $(VARIANT)/tests/sim-main ] || ln -sfn $(VARIANT)/tests/sim-main $@
 
 $(OUT)/libshoal.a: $(call objects,$(LIB_SOURCES)) $(OUT)/media/web_assets.o $(OUT)/sources
 $(OUT)/libcli.a: $(call objects,$(CLI_SOURCES)) $(OUT)/sources
@@ -153,6 +161,8 @@ endef
 $(foreach kind,sim race e2e lab bench,$(eval $(call program_rules,$(kind))))
 $(TAGGED_PROGRAMS): LINK += $(TAG_FLAGS)
 $(TAGGED_PROGRAMS): $(TAG_SYMBOLS)
+$(SIM_PROGRAMS) $(OUT)/tests/sim-main: LINK += $(LIAR_FLAGS)
+$(SIM_PROGRAMS) $(OUT)/tests/sim-main: $(LIAR_SYMBOLS)
 $(OUT)/tests/bench-bench_tags: $(TAG_OBJECTS)
 
 $(OUT)/tests/pacing-pace: $(PACING_OBJECTS) $$(TEST_LIBS)
@@ -181,7 +191,7 @@ test:
 	@scripts/setup --tests
 	+@$(MAKE) --no-print-directory $(JOBS) test-programs
 	@$(RUN_TESTS) --fuzz-seconds 3 $(CHECKS) $(UNIT_PROGRAMS) $(SIM_PROGRAMS) \
-	    "$(OUT)/tests/pacing-pace --check" "$(OUT)/tests/pacing-pace --check --rare-acks" $(RACE_ELSEWHERE) \
+	    "$(OUT)/tests/pacing-pace --check" $(RACE_ELSEWHERE) \
 	    $(FUZZ_ELSEWHERE) $(E2E_PROGRAMS) $(E2E_SCRIPTS) $(LAB_SCRIPTS)
 
 # Plain programs for the thread sanitizer, which Criterion does not run under.
@@ -190,8 +200,16 @@ $(OUT)/tests/race-%: $(OUT)/tests/race/race_%.o $(OUT)/libshoal.a
 
 unit: $(UNIT_PROGRAMS)
 	@$(RUN_TESTS) $^
-sim: $(SIM_PROGRAMS)
-	@$(RUN_TESTS) $^
+# The tests, then each scenario at 100 peers: what it should show and does not is told.
+sim: $(SIM_PROGRAMS) build/shoal-sim
+	@$(RUN_TESTS) $(SIM_PROGRAMS)
+	@scripts/scenarios
+# The same trace whoever compiled it, and however.
+sim-traces:
+	+@$(MAKE) --no-print-directory $(JOBS) CC=gcc build/gcc/tests/sim-main
+	+@$(MAKE) --no-print-directory $(JOBS) CC=clang build/clang/tests/sim-main
+	+@$(MAKE) --no-print-directory $(JOBS) CC=gcc CFLAGS=-O0 VARIANT=gcc-O0 build/gcc-O0/tests/sim-main
+	@scripts/scenarios --traces build/gcc/tests/sim-main build/clang/tests/sim-main build/gcc-O0/tests/sim-main
 race:
 	+@$(RACE_MAKE) race-programs
 	@$(RUN_TESTS) $(RACE_ELSEWHERE)
@@ -204,7 +222,7 @@ fuzz:
 	+@$(FUZZ_MAKE) fuzz-programs
 	@$(RUN_TESTS) --fuzz-seconds $(FUZZ_SECONDS) $(FUZZ_ELSEWHERE)
 pacing: $(PACING_PROGRAMS)
-	@for p in $^; do echo "$$p"; $$p || exit 1; $$p --rare-acks || exit 1; done
+	@for p in $^; do echo "$$p"; $$p || exit 1; done
 bench: $(BENCH_PROGRAMS)
 	@for b in $^; do $$b || exit 1; done
 

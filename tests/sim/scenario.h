@@ -20,6 +20,7 @@
 #define SCENARIO_EXPECTATIONS_MAX 16
 #define SCENARIO_CLASSES_MAX 4
 #define SCENARIO_BASES_MAX 4 /* one on another; also what ends a circle of them */
+#define SCENARIO_ECLIPSE_MAX 64
 #define SCENARIO_WHY_MAX 512 /* room for every message */
 
 /* A class of uplinks: `share` of the peers have `ratio` times the stream rate, before all are
