@@ -15,8 +15,7 @@
 
 uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bps + nb->spare_bps; }
 
-/* Whoever is sent cells acknowledges them. One that has vanished passes nothing on, and takes
- * nothing of the uplink. */
+/* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
 static bool is_there(const struct neighbour *nb) {
     struct link_stats stats;
     link_stats(nb->peer->link, &stats);

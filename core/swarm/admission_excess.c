@@ -109,7 +109,6 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     if (!may_ask_to_leave(c)) return false;
     ask_to_leave(least, s, index, now_us);
     least->streams[s->track].child_heir = neighbour_id4(child);
-
     return true;
 }
 
