@@ -33,6 +33,7 @@ struct neighbour_stream {
     uint32_t refused; /* substreams (and SUBSTREAM_HEADS) that it cannot give, until */
     uint64_t refused_some_until_us;
     uint64_t refused_until_us;
+    uint64_t cut_us; /* given up then, as its link was silent; 0: for another reason */
     uint64_t former_until_us;
     uint64_t
         better_until_us; /* refused what we have from another: not asked for that before then */

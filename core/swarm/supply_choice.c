@@ -27,7 +27,10 @@ bool supply_is_usable(const struct neighbour *nb) {
            (!nb->has_hello || nb->flags & PEER_UPLOADS);
 }
 
-static bool was_refused(const struct neighbour_stream *ns, unsigned index, uint64_t now_us) {
+static bool was_refused(const struct neighbour *nb, const struct neighbour_stream *ns,
+                        unsigned index, uint64_t now_us) {
+    bool is_back = ns->cut_us != 0 && neighbour_received_us(nb) > ns->cut_us;
+    if (is_back) return false;
     if (now_us < ns->refused_until_us) return true;
     return now_us < ns->refused_some_until_us && ns->refused >> index & 1;
 }
@@ -35,7 +38,7 @@ static bool was_refused(const struct neighbour_stream *ns, unsigned index, uint6
 static bool may_supply(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    if (!supply_is_usable(nb) || was_refused(ns, index, now_us) || supply_asks(ns, index))
+    if (!supply_is_usable(nb) || was_refused(nb, ns, index, now_us) || supply_asks(ns, index))
         return false;
     if (nb->has_hello && nb->follows != c->manifest.broadcast) return false;
     if (link_state(nb->peer->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;

@@ -136,7 +136,11 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     /* One that promises and does not deliver is asked less and less often. */
     struct neighbour_stream *ns = &supply->parent->streams[s->track];
     bool is_counted = now_us < ns->refused_some_until_us; /* another substream of it, just now */
-    if (!is_counted && ns->failures < FAILURES_MAX) ns->failures++;
+    /* A path that is cut is nobody's fault: who is heard again may be asked again. */
+    uint64_t asked_us = why == TRACE_SILENT ? supply->parent->probed_us : supply->asked_us;
+    bool is_cut = neighbour_received_us(supply->parent) < asked_us;
+    ns->cut_us = is_cut ? now_us : 0;
+    if (!is_cut && !is_counted && ns->failures < FAILURES_MAX) ns->failures++;
     supply_abandon(s, index, REFUSED_PAUSE_US << ns->failures >> 1, now_us);
     if (supply->parent == NULL) assign(c, s, index, now_us);
 }
