@@ -87,8 +87,7 @@ static void settle(struct channel *c, struct stream *s, struct neighbour *nb, un
 
 static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
     struct channel *c = nb->channel;
-    if (!m->heir && nb->candidates_taken_us != 0 &&
-        now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
+    if (nb->candidates_taken_us != 0 && now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
         return;
     if (m->candidates_len > 0) nb->candidates_taken_us = now_us;
     for (size_t i = 0; i < m->candidates_len; i++) {
@@ -98,7 +97,8 @@ static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_
     }
 }
 
-/* Who takes our place at the parent can give us what it gave: linked with where it is not yet. */
+/* Who takes our place at the parent can give us what it gave: linked with where it is not yet. A
+ * parent's word makes us dial no more often than its candidates are taken. */
 static void take_heir(struct neighbour *parent, const struct grant *m, uint64_t now_us) {
     struct channel *c = parent->channel;
     const struct peer_entry *heir = &m->candidates[0];
@@ -107,6 +107,7 @@ static void take_heir(struct neighbour *parent, const struct grant *m, uint64_t 
     if (nb == NULL) {
         struct candidate *known = sampler_find(&c->sampler, &heir->peer);
         if (known == NULL || known->is_linked || known->not_before_us > now_us) return;
+        if (parent->candidates_taken_us != now_us || !node_has_room(c)) return;
         node_dial(c, known, now_us);
         nb = channel_neighbour(c, &heir->peer);
     }
@@ -175,7 +176,7 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
         take_early(nb, m, now_us);
         return;
     }
-    if (m->heir && m->excess) take_heir(nb, m, now_us);
+    if (m->heir && (m->excess & ns->granted) != 0) take_heir(nb, m, now_us);
     settle_all(c, s, nb, m, now_us);
     channel_wake(c, now_us);
 }
