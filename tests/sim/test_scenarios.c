@@ -2,6 +2,7 @@
  * worst of seeds 1 to 10, which stands beside it. A failing seed is named; SEED=n runs it alone,
  * and SEEDS=n tries more of them. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "tests/sim/world.h"
@@ -35,6 +36,9 @@ static void run(const struct scenario *s, uint64_t seed) {
     world_run_all(w);
     world_report(w, &report);
     world_free(w);
+    cr_expect(isinf(report.failover_p99_ms) || report.failover_p99_ms < report.simulated_s * 1000,
+              "%s SEED=%llu: failover of %f ms", s->name, (unsigned long long)seed,
+              report.failover_p99_ms);
 }
 
 /* With each seed at least the share `within_1s` of all chunks in time. */
@@ -78,6 +82,15 @@ Test(scenarios, half_of_the_viewers_may_die) {
     s.warmup = 12;
     s.join_spread = 6;
     expect_within_1s(&s, 3, 0.85); /* worst 0.914 */
+}
+
+/* Where there is not upload for all: a chunk that never comes is a failover that never ends, not
+ * one of a very long time. */
+Test(scenarios, what_never_comes_after_a_death_is_told_as_such) {
+    struct scenario s = load("half-killed", 30);
+    s.kill_at = 3;
+    s.resource_index = s.source_uplink = 1.1;
+    expect_within_1s(&s, 3, 0);
 }
 
 /* 30 % of the viewers for 3 of 12 s: 0.925 can be reached. */

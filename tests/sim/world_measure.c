@@ -180,9 +180,12 @@ static void note_lag(struct resident *p, uint64_t published_us, uint64_t lag_us)
     if (published_us >= w->window_us)
         lag_histogram_add(is_rider ? &w->free_rider_lag : &w->report.lag, lag_us);
     if (p->orphaned_us == 0) {
+        if (lag_us == TIME_NEVER) return;
         p->usual_lag_us = p->usual_lag_us == 0 ? lag_us : (15 * p->usual_lag_us + lag_us) / 16;
     } else if (published_us + p->orphan_usual_us >= p->orphaned_us) {
-        p->orphan_worst_us = u64_max(p->orphan_worst_us, u64_sub(lag_us, p->orphan_usual_us));
+        uint64_t longer_us =
+            lag_us == TIME_NEVER ? TIME_NEVER : u64_sub(lag_us, p->orphan_usual_us);
+        p->orphan_worst_us = u64_max(p->orphan_worst_us, longer_us);
         if (published_us > p->orphaned_us + ORPHAN_US) note_failover(p);
     }
 }
