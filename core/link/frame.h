@@ -28,7 +28,6 @@ enum frame_type {
 #define FRAME_MESSAGE_HEADER 7    /* type, id, length */
 #define FRAME_PART_HEADER 11      /* type, id, total, offset, length */
 #define FRAME_UNRELIABLE_HEADER 3 /* type, length */
-#define FRAME_IDENTITY_SIZE 33    /* type, key */
 #define FRAME_PATH_BYTES 8        /* of a challenge: 64 random bits */
 #define FRAME_PART_BYTES 1000     /* of every part but the last; fits a first message too */
 #define FRAME_ACK_RANGES_MAX 9

@@ -8,7 +8,7 @@ static void cookie_key(uint8_t ret[32], const struct public_key *responder) {
     hash_context(ret, 32, "shoal cookie", responder->bytes, sizeof responder->bytes);
 }
 
-void guard_mac_key(uint8_t ret[32], const struct public_key *receiver) {
+static void mac_key(uint8_t ret[32], const struct public_key *receiver) {
     hash_context(ret, 32, "shoal mac1", receiver->bytes, sizeof receiver->bytes);
 }
 
@@ -18,7 +18,7 @@ void guard_init(struct guard *g, const struct public_key *self, unsigned handsha
     *g = (struct guard){.secret_since_us = now_us,
                         .unproven = rate_init(handshakes_per_s, handshakes_per_s),
                         .proven = rate_init(proven_per_s, proven_per_s)};
-    guard_mac_key(g->mac_key, self);
+    mac_key(g->mac_key, self);
     cookie_key(g->cookie_key, self);
     random_bytes(random, g->secrets, sizeof g->secrets);
 }
@@ -89,7 +89,7 @@ void guard_write_cookie(const struct guard *g, const struct datagram *d, struct 
 void guard_sign(uint8_t *data, size_t len, const struct public_key *receiver,
                 const uint8_t cookie[COOKIE_BYTES]) {
     uint8_t key[32];
-    guard_mac_key(key, receiver);
+    mac_key(key, receiver);
     hash_mac(data + len - PACKET_MACS_BYTES, key, data, len - PACKET_MACS_BYTES);
     memset(data + len - PACKET_MAC_BYTES, 0, PACKET_MAC_BYTES);
     if (cookie != NULL) mac2_of(data + len - PACKET_MAC_BYTES, cookie, data, len);

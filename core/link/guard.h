@@ -41,7 +41,6 @@ void guard_write_cookie(const struct guard *g, const struct datagram *d, struct 
                         uint8_t ret[PACKET_COOKIE_SIZE]);
 
 /* The other side: */
-void guard_mac_key(uint8_t ret[32], const struct public_key *receiver);
 /* Fills the last PACKET_MACS_BYTES of a datagram of `len`; `cookie` may be NULL. */
 void guard_sign(uint8_t *data, size_t len, const struct public_key *receiver,
                 const uint8_t cookie[COOKIE_BYTES]);

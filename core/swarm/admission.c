@@ -127,7 +127,8 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
     return false;
 }
 
-bool admission_saves(const struct channel *c, const struct stream *s, unsigned index) {
+/* The source has given all copies of it that it gives freely. */
+static bool saves(const struct channel *c, const struct stream *s, unsigned index) {
     if (!c->is_source || c->neighbours_len < CROWD) return false;
     unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
     return admission_copies(c, s->track, index) >= most;
@@ -141,7 +142,7 @@ bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
     if (!admission_has_supply(c, s, index)) return false;
     if (admission_makes_loop(c, s, child, index)) return false;
-    if (!starved && admission_saves(c, s, index)) return false;
+    if (!starved && saves(c, s, index)) return false;
     /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
     if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
         return true;

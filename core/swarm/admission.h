@@ -36,8 +36,6 @@ uint64_t admission_carried_bps(const struct node *n);
 uint64_t admission_bar_bps(const struct channel *c);
 /* What one more child of a substream, or of the heads, takes. */
 uint64_t admission_cost_bps(const struct stream *s, unsigned index);
-/* The source has given all copies of it that it gives freely. */
-bool admission_saves(const struct channel *c, const struct stream *s, unsigned index);
 /* Marks what children should take elsewhere (the source's copies beyond the free ones), ends what
  * they had time for, what the uplink does not carry, and what we have no supply of ourselves. */
 void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us);

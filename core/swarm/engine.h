@@ -122,8 +122,6 @@ struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t
 void peers_free(struct peer *peer);
 /* Links that share no channel with us for PEER_IDLE_US. */
 void peers_end_idle(struct node *n, uint64_t now_us);
-/* Marks the peer's link, to be closed at the end of the step, where no channel is left on it. */
-void peers_release(struct peer *peer);
 
 /* trace.c: tells a decision about a neighbour where somebody reads along. */
 void trace_supply(const struct neighbour *nb, enum trace_decision decision, uint8_t track,

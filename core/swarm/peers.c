@@ -49,7 +49,7 @@ static bool has_channels(const struct peer *p) {
 }
 
 /* The link itself is closed at the end of the step: a handler may still be reading from it. */
-void peers_release(struct peer *p) {
+static void release(struct peer *p) {
     if (has_channels(p)) return;
     p->is_doomed = true;
     p->node->has_doomed = true;
@@ -126,7 +126,7 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
     struct channel *c = nb->channel;
     sampler_failed(&c->sampler, link_peer(p->link), now_us);
     channel_drop_neighbour(c, nb, now_us);
-    peers_release(p);
+    release(p);
     return 0;
 }
 

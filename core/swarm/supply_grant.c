@@ -79,7 +79,6 @@ static void settle(struct channel *c, struct stream *s, struct neighbour *nb, un
         supply->refusals = 0;
         return;
     }
-
     supply_abandon(s, index, 0, now_us);
     if (supply->refusals < REFUSALS_MAX) supply->refusals++;
     supply->retry_us = now_us + rng_below(&c->node->rng, REFUSED_RETRY_US << supply->refusals);
