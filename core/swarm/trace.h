@@ -34,6 +34,7 @@ enum trace_decision {
 #define X(name, words) TRACE_##name,
     TRACE_DECISIONS(X)
 #undef X
+        TRACE_KINDS
 };
 
 #define TRACE_INDEX_NONE UINT_MAX

@@ -16,7 +16,7 @@ struct options {
     uint64_t seed;
     const char *trace; /* whose decisions are told on stderr; NULL: nobody's */
     uint64_t traced;
-    bool json, series, expects;
+    bool json, series, expects, census;
 };
 
 static double cpu_s(void) {
@@ -34,7 +34,7 @@ static double rss_mb(void) {
 static void print_help(void) {
     puts("usage: shoal-sim [--scenario NAME] [--seed K] [--PARAMETER VALUE]...\n"
          "                 [--json [--series]] [--plot FILE.svg|FILE.png] [--trace PEER] "
-         "[--expect]\n"
+         "[--census] [--expect]\n"
          "\n"
          "Simulates a swarm of the program's own nodes in virtual time and reports lag, missed\n"
          "chunks, overhead and the source's upload. Without a scenario: reference.\n"
@@ -43,6 +43,7 @@ static void print_help(void) {
          "  --json          one object on stdout; with --series, also every second\n"
          "  --plot FILE     lag, its distribution and upload over time\n"
          "  --trace PEER    what that peer decides, in words, on stderr; 0 is the source\n"
+         "  --census        what the swarm is short of, a line a second on stderr\n"
          "  --expect        exit 1 where the scenario's expectations do not hold\n"
          "  --scenarios DIR the folder in which tests/sim/scenarios is (.)\n"
          "  --plot-sweep F  draws what scripts/sweep writes on stdin, runs nothing\n"
@@ -75,6 +76,7 @@ static bool parse_number(const char *text, uint64_t *ret) {
 static bool is_switch(const char *flag, struct options *o) {
     if (strcmp(flag, "--json") == 0) return o->json = true;
     if (strcmp(flag, "--series") == 0) return o->series = true;
+    if (strcmp(flag, "--census") == 0) return o->census = true;
     if (strcmp(flag, "--expect") == 0) return o->expects = true;
     return false;
 }
@@ -160,6 +162,7 @@ int main(int argc, char **argv) {
     double began_s = cpu_s();
     struct world *w = world_new(&scenario, options.seed);
     if (options.trace != NULL) world_tell(w, (unsigned)options.traced, stderr);
+    if (options.census) world_census(w, stderr);
     world_run_all(w);
     static struct report report; /* too large for a stack */
     world_report(w, &report);

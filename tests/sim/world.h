@@ -36,6 +36,8 @@ unsigned world_serving_peer(struct world *w);
 /* Writes from now on what the node at that place decides, in words, a line each; asked for before
  * the node starts. */
 void world_tell(struct world *w, unsigned peer, FILE *to);
+/* Writes a line each second about all nodes: what they lack, and what their uplinks do. */
+void world_census(struct world *w, FILE *to);
 /* Gone from one moment to the next: no goodbye, nobody comes in its place. */
 void world_kill(struct world *w, unsigned peer);
 /* Kills it where it is up, and starts another in its place: a new identity and address, and of the

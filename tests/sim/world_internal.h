@@ -121,6 +121,8 @@ struct world {
     struct liars *liars;
     unsigned told; /* whose decisions are written, and where to; NULL: nobody's */
     FILE *tell_to;
+    FILE *census_to;              /* where the state of all is written; NULL: nowhere */
+    uint64_t census[TRACE_KINDS]; /* decisions in this second */
     /* the measurement */
     struct report report;
     struct lag_histogram *second_lag; /* by the second of publication */
@@ -151,6 +153,10 @@ void peers_take_events(struct resident *p);
 
 /* world_tell.c: context is the resident. */
 void tell_decision(void *context, const struct trace_event *e);
+
+/* world_census.c */
+void census_decision(void *context, const struct trace_event *e);
+void census_second(struct world *w);
 
 /* world_media.c */
 void media_describe(struct world *w);

@@ -35,6 +35,7 @@ static void on_window(void *context) {
 static void on_second(void *context) {
     struct world *w = context;
     uint64_t second = now(w) / US_PER_S;
+    census_second(w);
     if (second <= w->report.seconds_len) bytes_second(w, &w->report.seconds[second - 1]);
     if (now(w) + US_PER_S <= w->end_us) network_at(w->network, now(w) + US_PER_S, on_second, w);
 }

@@ -1,0 +1,79 @@
+/* world_census.c - the state of all nodes, once a second: what the swarm is short of. */
+#include <string.h>
+
+#include "core/swarm/admission.h"
+#include "core/swarm/engine.h"
+#include "tests/sim/world_internal.h"
+
+/* What all nodes have. */
+struct census_sums {
+    unsigned up, lacking, is_short;
+    size_t neighbours;
+    double supplies, asked, granted; /* substreams: all, with a parent, and one that sends */
+    double uplink_bps, believed_bps, granted_bps, sent_bps;
+};
+
+void world_census(struct world *w, FILE *to) {
+    w->census_to = to;
+    fputs("# second up; of the viewers' substreams, percent: asked for, granted; of them viewers "
+          "that lack some; of\n# the uplinks, percent: believed, granted, sent; nodes that are "
+          "short; neighbours; per viewer and second:\n# asked, refused, moved, ended, late, "
+          "silent, may leave, repairs, missed\n",
+          to);
+}
+
+void census_decision(void *context, const struct trace_event *e) {
+    struct resident *p = context;
+    p->world->census[e->decision]++;
+}
+
+/* Of a viewer's substreams of all tracks. */
+static void count_supplies(const struct channel *c, struct census_sums *sums) {
+    unsigned lacking = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (unsigned i = 0; i < c->streams[t].substreams; i++) {
+            const struct supply *supply = &c->streams[t].supplies[i];
+            bool is_granted = supply->parent != NULL && supply->is_granted;
+            sums->supplies++;
+            sums->asked += supply->parent != NULL;
+            sums->granted += is_granted;
+            lacking += !is_granted;
+        }
+    sums->lacking += lacking > 0 || c->streams_len == 0;
+}
+
+static void count_peer(const struct resident *p, struct census_sums *sums) {
+    const struct node *n = p->node;
+    const struct channel *c = n->channels[p->channel];
+    sums->up++;
+    sums->neighbours += c->neighbours_len;
+    sums->uplink_bps += (double)p->uplink_bps;
+    sums->believed_bps += (double)u64_min(uplink_capacity_bps(n), 1000000000);
+    sums->granted_bps += (double)admission_carried_bps(n);
+    sums->sent_bps += (double)n->uplink.sent_bps;
+    sums->is_short += n->uplink.short_us != 0;
+    if (!c->is_source) count_supplies(c, sums);
+}
+
+void census_second(struct world *w) {
+    if (w->census_to == NULL) return;
+    struct census_sums sums = {0};
+    for (unsigned i = 0; i < w->places; i++)
+        if (w->residents[i].is_up) count_peer(&w->residents[i], &sums);
+    double viewers = sums.up > 1 ? sums.up - 1 : 1, supplies = sums.supplies ? sums.supplies : 1;
+    double uplinks = sums.uplink_bps / 100;
+    const uint64_t *did = w->census;
+    fprintf(w->census_to,
+            "%4llu %4u; %5.1f %5.1f %5.1f; %5.1f %5.1f %5.1f; %4u %5.1f; %6.2f %6.2f %6.2f %6.2f "
+            "%6.2f %6.2f %6.2f %6.2f %6.2f\n",
+            (unsigned long long)(world_now(w) / US_PER_S), sums.up, 100 * sums.asked / supplies,
+            100 * sums.granted / supplies, 100 * sums.lacking / viewers,
+            sums.believed_bps / uplinks, sums.granted_bps / uplinks, sums.sent_bps / uplinks,
+            sums.is_short, (double)sums.neighbours / (sums.up ? sums.up : 1),
+            (double)did[TRACE_ASKED] / viewers, (double)did[TRACE_REFUSED] / viewers,
+            (double)did[TRACE_MOVED] / viewers, (double)did[TRACE_ENDED] / viewers,
+            (double)did[TRACE_LATE] / viewers, (double)did[TRACE_SILENT] / viewers,
+            (double)did[TRACE_CHILD_MAY_LEAVE] / viewers, (double)did[TRACE_REPAIR_ASKED] / viewers,
+            (double)did[TRACE_MISSED] / viewers);
+    memset(w->census, 0, sizeof w->census);
+}
