@@ -75,6 +75,22 @@ static void read_part(struct reader *r, struct frame *ret) {
         reader_fail(r, ERR_RANGE);
 }
 
+/* What fills the datagram says nothing. */
+static void read_train(struct reader *r, struct frame *ret) {
+    ret->train.id = read_u8(r);
+    ret->train.index = read_u8(r);
+    ret->train.datagrams = read_u8(r);
+    if (ret->train.datagrams > FRAME_TRAIN_MAX || ret->train.index >= ret->train.datagrams)
+        reader_fail(r, ERR_RANGE);
+    (void)read_view(r, reader_left(r));
+}
+
+static void read_train_seen(struct reader *r, struct frame *ret) {
+    ret->train.id = read_u8(r);
+    ret->train.datagrams = read_u8(r);
+    ret->train.span_us = read_u32(r);
+}
+
 static void read_cell(struct reader *r, struct frame *ret) {
     ret->type = FRAME_CELL;
     ret->message.len = (uint16_t)reader_left(r);
@@ -104,6 +120,8 @@ int frame_read(struct reader *r, struct frame *ret) {
     case FRAME_PATH_RESPONSE: read_copy(r, ret->path, sizeof ret->path); break;
     case FRAME_CLOSE: ret->reason = read_u8(r); break;
     case FRAME_UNRELIABLE: read_body(r, ret); break;
+    case FRAME_TRAIN: read_train(r, ret); break;
+    case FRAME_TRAIN_SEEN: read_train_seen(r, ret); break;
     case FRAME_IDENTITY: read_copy(r, ret->identity.bytes, sizeof ret->identity.bytes); break;
     default: reader_fail(r, ERR_FORMAT);
     }
@@ -115,6 +133,8 @@ bool frame_is_eliciting(uint8_t type) {
     case FRAME_PADDING:
     case FRAME_ACK:
     case FRAME_CLOSE:
+    case FRAME_TRAIN: /* its receiver says what came of it */
+    case FRAME_TRAIN_SEEN:
     case FRAME_PATH_CHALLENGE: /* these two answer for themselves */
     case FRAME_PATH_RESPONSE: return false;
     default: return true;
@@ -157,6 +177,21 @@ void frame_write_path(struct writer *w, enum frame_type type,
 void frame_write_close(struct writer *w, uint8_t reason) {
     write_u8(w, FRAME_CLOSE);
     write_u8(w, reason);
+}
+
+void frame_write_train(struct writer *w, uint8_t id, uint8_t index, uint8_t datagrams) {
+    write_u8(w, FRAME_TRAIN);
+    write_u8(w, id);
+    write_u8(w, index);
+    write_u8(w, datagrams);
+    while (w->err == 0 && writer_room(w) > 0) write_u8(w, 0);
+}
+
+void frame_write_train_seen(struct writer *w, uint8_t id, uint8_t datagrams, uint32_t span_us) {
+    write_u8(w, FRAME_TRAIN_SEEN);
+    write_u8(w, id);
+    write_u8(w, datagrams);
+    write_u32(w, span_us);
 }
 
 void frame_write_identity(struct writer *w, const struct public_key *key) {

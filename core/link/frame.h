@@ -21,6 +21,8 @@ enum frame_type {
     FRAME_CLOSE = 0x07,
     FRAME_UNRELIABLE = 0x08,
     FRAME_IDENTITY = 0x09,
+    FRAME_TRAIN = 0x0a, /* to the end of the datagram */
+    FRAME_TRAIN_SEEN = 0x0b,
     FRAME_ACK = 0x10,  /* to 0x18: and as many ranges behind the first */
     FRAME_CELL = 0x80, /* this bit set: a cell, to the end of the datagram */
 };
@@ -30,6 +32,8 @@ enum frame_type {
 #define FRAME_UNRELIABLE_HEADER 3 /* type, length */
 #define FRAME_PATH_BYTES 8        /* of a challenge: 64 random bits */
 #define FRAME_PART_BYTES 1000     /* of every part but the last; fits a first message too */
+#define FRAME_TRAIN_MAX 64        /* datagrams */
+#define FRAME_TRAIN_SEEN_SIZE 7
 #define FRAME_ACK_RANGES_MAX 9
 #define FRAME_ACK_SIZE_MIN 9
 #define FRAME_ACK_SIZE_MAX 45      /* as we write it: a full cell must fit beside it */
@@ -65,6 +69,10 @@ struct frame {
         } message; /* MESSAGE, MESSAGE_PART, UNRELIABLE and cells */
         uint8_t path[FRAME_PATH_BYTES];
         uint8_t reason;
+        struct {
+            uint8_t id, index, datagrams; /* of TRAIN_SEEN: those that came, */
+            uint32_t span_us;             /* and from the first of them to the last */
+        } train;
         struct public_key identity;
     };
 };
@@ -84,6 +92,9 @@ void frame_write_part(struct writer *w, uint32_t id, uint16_t total, uint16_t of
 void frame_write_unreliable(struct writer *w, const uint8_t *data, uint16_t len);
 void frame_write_path(struct writer *w, enum frame_type type, const uint8_t data[FRAME_PATH_BYTES]);
 void frame_write_close(struct writer *w, uint8_t reason);
+/* Fills what is left of the datagram. */
+void frame_write_train(struct writer *w, uint8_t id, uint8_t index, uint8_t datagrams);
+void frame_write_train_seen(struct writer *w, uint8_t id, uint8_t datagrams, uint32_t span_us);
 void frame_write_identity(struct writer *w, const struct public_key *key);
 
 #endif

@@ -57,6 +57,7 @@ void link_start_session(struct link *l, const struct noise *noise, uint32_t remo
     rtt_init(&l->rtt, now_us);
     if (l->pace != NULL) pace_init(l->pace, now_us);
     path_release(l);
+    l->train = (struct train){.id = l->train.id};
     l->waiting_since_us = TIME_NEVER;
     session_start(&l->session, noise, remote_index, &l->links->periods, now_us);
 }
@@ -95,6 +96,7 @@ uint64_t link_expire_time(const struct link *l) {
 uint64_t link_transmit_time(const struct link *l) {
     if (l->state == LINK_CLOSED) return TIME_NEVER;
     if (l->answer != NULL && l->answer->is_due) return 0;
+    if (train_has_next(&l->train)) return 0;
     uint64_t due_us = u64_min(path_deadline(l), transmit_deadline(l));
     const struct dial *dial = l->dial;
     return dial != NULL && dial->next_us < dial->end_us ? u64_min(due_us, dial->next_us) : due_us;
@@ -115,6 +117,7 @@ size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us) {
     if (n == 0) n = handshake_write_response(l, ret, now_us);
     if (n == 0) n = path_transmit(l, ret, now_us);
     if (n == 0) n = transmit_data(l, ret, now_us);
+    if (n == 0) n = transmit_train(l, ret, now_us);
     return n;
 }
 
@@ -139,6 +142,15 @@ int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t 
     links_touch(l);
     links_leave(l->links);
     return err;
+}
+
+int link_send_train(struct link *l, unsigned datagrams, uint64_t now_us) {
+    if (l->state != LINK_UP || !l->session.is_ready) return ERR_STATE;
+    links_enter(l->links, now_us);
+    train_begin(&l->train, datagrams);
+    links_touch(l);
+    links_leave(l->links);
+    return 0;
 }
 
 void link_set_data(struct link *l, void *data) { l->data = data; }

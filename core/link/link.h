@@ -48,6 +48,12 @@ enum link_end {
 
 #define LINK_IDLE_US (4 * US_PER_S)
 
+struct link_train {
+    unsigned sent, came; /* datagrams; at least 2 came */
+    size_t bytes;
+    uint64_t span_us;
+};
+
 /* What the links tell their owner, from inside links_receive and links_expire. The owner may send,
  * dial and close from there; a link that is closed stays readable until the outer call returns. */
 struct link_handler {
@@ -62,6 +68,9 @@ struct link_handler {
     void (*cell)(void *owner, struct link *link, const uint8_t *data, size_t len, uint64_t now_us);
     /* What was sent with this token (not 0) is taken for lost. */
     void (*lost)(void *owner, struct link *link, uint64_t token, uint64_t now_us);
+    /* What became of link_send_train: of so many `bytes` (UDP payload, each) the later ones came
+     * within `span_us` of the first. */
+    void (*train)(void *owner, struct link *link, const struct link_train *train, uint64_t now_us);
     void (*closed)(void *owner, struct link *link, enum link_end end, uint64_t now_us);
     /* The answer to links_ask_identity. Not authenticated: good for a dial, which is. */
     void (*identity)(void *owner, const struct endpoint *from, const struct public_key *peer,
@@ -110,6 +119,11 @@ MUST_CHECK int link_send_message(struct link *l, const void *data, size_t len, u
  * Returns 0, ERR_RANGE, ERR_FULL or ERR_STATE. */
 MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
                                     uint64_t now_us);
+
+/* Sends 2 to FRAME_TRAIN_MAX full datagrams without content at once, whatever the pacer says, to
+ * see how fast they come: handler->train, where none of what matters is lost. Returns 0, or
+ * ERR_STATE where the link is not up. */
+MUST_CHECK int link_send_train(struct link *l, unsigned datagrams, uint64_t now_us);
 
 /* Cells. A datagram is begun (with an acknowledgement and the messages that wait, where they fit),
  * takes cells while there is room, and is finished:

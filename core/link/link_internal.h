@@ -21,6 +21,7 @@
 #include "core/link/sent.h"
 #include "core/link/session.h"
 #include "core/link/table.h"
+#include "core/link/train.h"
 #include "core/link/unreliable.h"
 
 #define LINK_PING_US (1500 * US_PER_MS)
@@ -78,6 +79,7 @@ struct link {
     struct session session;
     struct received received;
     struct rtt rtt;
+    struct train train;
     struct outbox outbox;
     struct inbox inbox;
     struct unreliable_queue unreliable;
@@ -173,6 +175,8 @@ uint64_t transmit_deadline(const struct link *l);
 size_t transmit_data(struct link *l, struct datagram *ret, uint64_t now_us);
 void transmit_start(struct link *l, struct datagram *ret, const struct endpoint *to);
 size_t transmit_finish(struct link *l, uint64_t now_us);
+/* The next datagram of a train. */
+size_t transmit_train(struct link *l, struct datagram *ret, uint64_t now_us);
 /* Seals a CLOSE into links->ready. */
 void transmit_close(struct link *l, enum link_end end, uint64_t now_us);
 

@@ -39,6 +39,15 @@ static int take_cell(struct link *l, const struct frame *f, uint64_t now_us) {
     return 0;
 }
 
+static void take_train_seen(struct link *l, const struct frame *f, uint64_t now_us) {
+    if (!train_take_report(&l->train, f) || l->links->handler->train == NULL) return;
+    struct link_train train = {.sent = l->train.datagrams,
+                               .came = f->train.datagrams,
+                               .bytes = LINK_DATAGRAM_SIZE,
+                               .span_us = f->train.span_us};
+    l->links->handler->train(l->links->owner, l, &train, now_us);
+}
+
 static void take_close(struct link *l, uint8_t reason, uint64_t now_us) {
     bool is_replaced = reason == LINK_END_REPLACED;
     link_end(l, is_replaced ? LINK_END_REPLACED : LINK_END_REMOTE, now_us);
@@ -59,6 +68,8 @@ static int take_frame(struct link *l, const struct frame *f, const struct endpoi
         return 0;
     case FRAME_PATH_CHALLENGE: path_take_challenge(l, from, f->path); return 0;
     case FRAME_PATH_RESPONSE: path_take_response(l, f->path, now_us); return 0;
+    case FRAME_TRAIN: train_take(&l->train, f, now_us); return 0;
+    case FRAME_TRAIN_SEEN: take_train_seen(l, f, now_us); return 0;
     case FRAME_CLOSE: take_close(l, f->reason, now_us); return 0;
     case FRAME_CELL: return take_cell(l, f, now_us);
     default: return ERR_FORMAT; /* IDENTITY belongs into the first message alone */

@@ -17,6 +17,7 @@ uint64_t transmit_deadline(const struct link *l) {
     if (!may_send(l, LINK_DATAGRAM_SIZE)) return TIME_NEVER;
     uint64_t due_us = l->received.due_us;
     if (sent_room(&l->sent) == 0) return due_us;
+    if (l->train.is_due) return 0;
     if (l->probe_is_due || l->ping_is_due || outbox_is_due(&l->outbox)) return 0;
     if (l->state == LINK_UP && sent_is_empty(&l->sent))
         due_us = u64_min(due_us, l->received_us + LINK_PING_US);
@@ -84,12 +85,20 @@ static void add_ack(struct link *l, uint64_t now_us) {
         l->links->build.has_other = true; /* worth a datagram by itself */
 }
 
+static void add_train_report(struct link *l) {
+    struct build *b = &l->links->build;
+    if (!l->train.is_due || writer_room(&b->w) < FRAME_TRAIN_SEEN_SIZE) return;
+    train_write_report(&l->train, &b->w);
+    b->has_other = true;
+}
+
 /* Without a place to remember it in, only the acknowledgement. */
 static void add_all(struct link *l, bool has_place, uint64_t now_us) {
     if (has_place) {
         add_messages(l);
         add_unreliable(l);
     }
+    add_train_report(l);
     add_ack(l, now_us);
 }
 
@@ -167,6 +176,14 @@ size_t transmit_finish(struct link *l, uint64_t now_us) {
     l->counts.bytes_out += out->len;
     b->out = NULL;
     return out->len;
+}
+
+size_t transmit_train(struct link *l, struct datagram *ret, uint64_t now_us) {
+    if (!train_has_next(&l->train) || !may_send(l, LINK_DATAGRAM_SIZE)) return 0;
+    transmit_start(l, ret, &l->endpoint);
+    train_write_next(&l->train, &l->links->build.w);
+    l->links->build.has_other = true;
+    return transmit_finish(l, now_us);
 }
 
 void transmit_close(struct link *l, enum link_end end, uint64_t now_us) {

@@ -5,13 +5,20 @@
 #define EXCESS_US 4000  /* beyond it: more than a slower rate is due */
 #define FULL_US 8000    /* a shared queue that begins an estimate, */
 #define FULL_STEPS 2    /* standing so long */
-#define REPORT_STEPS 2  /* links report so late */
-#define DRAIN_STEPS 2   /* a queue drains in, and then it takes */
-#define SETTLE_STEPS 3  /* until that is seen */
-#define DRAIN_LEAST 0.5 /* of the rate */
-#define GENTLE 12.0     /* steps in which what is beyond the aim, or lacks, is corrected */
-#define GAIN_NEAR 0.003 /* a step without a queue, while the rate holds cells up: near */
-#define NEAR_BELOW 0.95 /* what it last carried, */
+#define UNUSED_STEPS 3  /* or so long, where nothing was held: bursts end sooner; */
+#define CUT 0.75        /* of the rate: one step down, */
+#define UNUSED_CUT 0.85 /* and where nothing was held */
+#define PACKET_BITS (1228 * 8.0)
+#define PACKET_MOST_US 15000 /* at 0.65 Mb/s */
+#define DRAINS_US 3000       /* less than the step before */
+#define REPORT_STEPS 2       /* links report so late */
+#define DRAIN_STEPS 2        /* a queue drains in, and then it takes */
+#define DRAIN_MOST 8         /* steps, of a long one */
+#define SETTLE_STEPS 3       /* until that is seen */
+#define DRAIN_LEAST 0.5      /* of the rate */
+#define GENTLE 12.0          /* steps in which what is beyond the aim, or lacks, is corrected */
+#define GAIN_NEAR 0.003      /* a step without a queue, while the rate holds cells up: near */
+#define NEAR_BELOW 0.95      /* what it last carried, */
 #define NEAR_ABOVE 1.05
 #define GAIN_FAR 0.04   /* and elsewhere */
 #define QUIET_STEPS 100 /* without a queue: what it last carried is history */
@@ -19,7 +26,7 @@
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
     u->step_us = now_us;
-    u->sent_bytes = 0;
+    u->sent_bytes = u->lost_bytes = 0;
     u->held_us = 0;
     u->links = 0;
     for (unsigned i = 0; i < UPLINK_QUEUES; i++) u->seen[i] = 0;
@@ -30,7 +37,13 @@ void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us) {
     step_start(u, now_us);
 }
 
+void uplink_estimate_start(struct uplink_estimate *u, uint64_t bps) {
+    if (u->full_bps == 0) u->rate_bps = u64_max(u->rate_bps, bps);
+}
+
 void uplink_estimate_sent(struct uplink_estimate *u, size_t bytes) { u->sent_bytes += bytes; }
+
+void uplink_estimate_lost(struct uplink_estimate *u, size_t bytes) { u->lost_bytes += bytes; }
 
 void uplink_estimate_held(struct uplink_estimate *u, uint64_t us) {
     u->held_us = (uint32_t)u64_min(u->held_us + us, UINT32_MAX);
@@ -40,10 +53,23 @@ bool uplink_estimate_is_due(const struct uplink_estimate *u, uint64_t now_us) {
     return now_us - u->step_us >= UPLINK_STEP_US;
 }
 
+static unsigned class_of(uint64_t queue_ms) {
+    if (queue_ms < UPLINK_QUEUES_FINE) return (unsigned)queue_ms;
+    uint64_t coarse = UPLINK_QUEUES_FINE + (queue_ms - UPLINK_QUEUES_FINE) / UPLINK_QUEUES_COARSE;
+    return (unsigned)u64_min(coarse, UPLINK_QUEUES - 1);
+}
+
+static uint32_t queue_of(unsigned class) {
+    unsigned ms = class < UPLINK_QUEUES_FINE
+                      ? class
+                      : UPLINK_QUEUES_FINE + (class - UPLINK_QUEUES_FINE) * UPLINK_QUEUES_COARSE;
+    return (uint32_t)(ms * US_PER_MS);
+}
+
 void uplink_estimate_link(struct uplink_estimate *u, uint64_t queue_us) {
     if (u->links == UINT16_MAX) return;
     u->links++;
-    u->seen[u64_min(queue_us / US_PER_MS, UPLINK_QUEUES - 1)]++;
+    u->seen[class_of(queue_us / US_PER_MS)]++;
 }
 
 /* Half of the links see it, or a longer one: to those that came while it stood, it is a longer
@@ -52,18 +78,21 @@ void uplink_estimate_link(struct uplink_estimate *u, uint64_t queue_us) {
 static uint32_t queue_shared(const struct uplink_estimate *u) {
     unsigned below = u->seen[0], at = 0;
     while (at + 1 < UPLINK_QUEUES && below * 2 <= u->links) below += u->seen[++at];
-    return (uint32_t)(at * US_PER_MS);
+    return queue_of(at);
 }
 
-/* What went out, less what stayed in the queue, by the time that it took. */
-static double carried(const struct uplink_estimate *u, double elapsed_us, double growth_us) {
-    double span_us = elapsed_us + growth_us;
-    if (span_us < elapsed_us / 2) span_us = elapsed_us / 2;
-    return (double)u->sent_bytes * 8 * US_PER_S / span_us;
+/* What went out, less what stayed in the queue or was lost, by the time that it took. A queue that
+ * drains says nothing: how much of that was seen in time is not known. */
+static void carry(struct uplink_estimate *u, double elapsed_us, double growth_us) {
+    u->growth_us = growth_us > 0 ? (uint32_t)growth_us : 0;
+    if (growth_us < -DRAINS_US) return;
+    double bits = (double)u64_sub(u->sent_bytes, u->lost_bytes) * 8;
+    double bps = bits * US_PER_S / (elapsed_us + (growth_us > 0 ? growth_us : 0));
+    u->carried_bps[u->carried_next++ % UPLINK_CARRIED] = (uint64_t)bps;
 }
 
 /* Over the last steps, as reports come late. */
-static uint64_t carried_mean(const struct uplink_estimate *u) {
+uint64_t uplink_estimate_carried_bps(const struct uplink_estimate *u) {
     uint64_t sum = 0, n = 0;
     for (unsigned i = 0; i < UPLINK_CARRIED; i++) {
         sum += u->carried_bps[i];
@@ -72,24 +101,55 @@ static uint64_t carried_mean(const struct uplink_estimate *u) {
     return n == 0 ? 0 : sum / n;
 }
 
+/* Of one datagram: what stands behind another waits so long. */
+static double packet_us(const struct uplink_estimate *u) {
+    uint64_t bps = u->rate_bps ? u->rate_bps : uplink_estimate_carried_bps(u);
+    double us = PACKET_BITS * US_PER_S / (double)u64_max(bps, RATE_MIN_BPS);
+    return us < PACKET_MOST_US ? us : PACKET_MOST_US;
+}
+
+static double aim_us(const struct uplink_estimate *u) {
+    double packet = 0.9 * packet_us(u);
+    return packet > AIM_US ? packet : AIM_US;
+}
+
+static bool is_held(const struct uplink_estimate *u, double elapsed_us) {
+    return u->held_us * HELD_SHARE >= elapsed_us;
+}
+
+/* A queue while the uplink is used is ours; another one may be a burst, of messages or on the way.
+ */
+static bool is_full(struct uplink_estimate *u, double elapsed_us) {
+    double most_us = u->rate_bps ? aim_us(u) + EXCESS_US : FULL_US + packet_us(u);
+    u->full_steps = u->queue_us > most_us ? (uint8_t)u64_min(u->full_steps + 1u, UINT8_MAX) : 0;
+    if (u->rate_bps == 0) return u->full_steps >= FULL_STEPS;
+    return u->full_steps >= (is_held(u, elapsed_us) ? 1 : UNUSED_STEPS);
+}
+
 /* The rate becomes what is carried, after the queue has gone: with what came since its report. */
 static void drain(struct uplink_estimate *u, double elapsed_us) {
-    uint64_t bps = u64_max(carried_mean(u), RATE_MIN_BPS);
-    double rate = u->rate_bps > bps ? (double)u->rate_bps : (double)bps;
-    double late_us = (rate / (double)bps - 1) * REPORT_STEPS * elapsed_us;
-    double factor = 1 - (u->queue_us - AIM_US / 2 + late_us) / (DRAIN_STEPS * elapsed_us);
-    if (factor < DRAIN_LEAST) factor = DRAIN_LEAST;
+    uint64_t bps = u64_max(uplink_estimate_carried_bps(u), RATE_MIN_BPS);
+    /* It may not have been in use all the time: then what was carried is less than it carries. */
+    double cut = is_held(u, elapsed_us) ? CUT : UNUSED_CUT;
+    bps = u64_max(bps, (uint64_t)(cut * (double)u->rate_bps));
+    double late_us = u->growth_us * REPORT_STEPS;
+    double idle_steps = (u->queue_us - aim_us(u) / 2 + late_us) / elapsed_us;
+    double factor = 1 - idle_steps / DRAIN_STEPS, steps = DRAIN_STEPS;
+    if (factor < DRAIN_LEAST) {
+        factor = DRAIN_LEAST;
+        steps = idle_steps / (1 - DRAIN_LEAST);
+    }
     u->rate_bps = u->full_bps = bps;
     u->drain_bps = (uint64_t)(factor * (double)bps);
-    u->drain_steps = DRAIN_STEPS;
+    u->drain_steps = steps < DRAIN_MOST ? (uint8_t)steps : DRAIN_MOST;
     u->settle_steps = SETTLE_STEPS;
-    u->quiet_steps = 0;
+    u->quiet_steps = u->full_steps = 0;
 }
 
 static double gain_of(struct uplink_estimate *u, double elapsed_us) {
-    double lack = (AIM_US - u->queue_us) / (GENTLE * elapsed_us);
+    double lack = (aim_us(u) - u->queue_us) / (GENTLE * elapsed_us);
     if (lack < 0) return lack;
-    if (u->held_us * HELD_SHARE < elapsed_us) return 0;
+    if (!is_held(u, elapsed_us)) return 0;
     double rate = (double)u->rate_bps, full = (double)u->full_bps;
     if (u->quiet_steps < QUIET_STEPS) u->quiet_steps++;
     bool is_near = rate > NEAR_BELOW * full && rate < NEAR_ABOVE * full;
@@ -98,16 +158,14 @@ static double gain_of(struct uplink_estimate *u, double elapsed_us) {
 }
 
 static void adjust(struct uplink_estimate *u, double elapsed_us) {
+    bool is_over = is_full(u, elapsed_us);
     if (u->drain_steps > 0) {
         u->drain_steps--;
     } else if (u->settle_steps > 0) {
         u->settle_steps--;
-    } else if (u->rate_bps == 0) {
-        u->full_steps = u->queue_us >= FULL_US ? u->full_steps + 1 : 0;
-        if (u->full_steps >= FULL_STEPS) drain(u, elapsed_us);
-    } else if (u->queue_us > AIM_US + EXCESS_US) {
+    } else if (is_over) {
         drain(u, elapsed_us);
-    } else {
+    } else if (u->rate_bps > 0) {
         double next = (double)u->rate_bps * (1 + gain_of(u, elapsed_us));
         u->rate_bps = u64_max((uint64_t)next, RATE_MIN_BPS);
     }
@@ -117,8 +175,7 @@ void uplink_estimate_step(struct uplink_estimate *u, uint64_t now_us) {
     double elapsed_us = (double)u64_max(now_us - u->step_us, 1);
     uint32_t before_us = u->queue_us;
     u->queue_us = u->links < UPLINK_LINKS_MIN ? 0 : queue_shared(u);
-    double bps = carried(u, elapsed_us, (double)u->queue_us - before_us);
-    u->carried_bps[u->carried_next++ % UPLINK_CARRIED] = (uint64_t)bps;
+    carry(u, elapsed_us, (double)u->queue_us - before_us);
     if (u->links >= UPLINK_LINKS_MIN) adjust(u, elapsed_us);
     step_start(u, now_us);
 }

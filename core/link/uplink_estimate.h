@@ -2,8 +2,9 @@
  *
  * A queue in front of one path is that path's affair; one that most links see at the same time
  * stands in front of what they share. While it does, what the node sent is what the uplink carries,
- * less what the queue took. The owner counts what it sends, tells every UPLINK_STEP_US the queue of
- * each link that was sent to meanwhile, and paces all of them together to uplink_estimate_bps.
+ * less what the queue took and what was lost. The owner counts what it sends, tells every
+ * UPLINK_STEP_US the queue of each link that was sent to meanwhile, and paces all of them together
+ * to uplink_estimate_bps.
  *
  * Not for a node with fewer than UPLINK_LINKS_MIN links in use: there the path's pacer does it. */
 #ifndef UPLINK_ESTIMATE_H
@@ -16,16 +17,20 @@
 #define UPLINK_STEP_US (100 * US_PER_MS) /* a round of most links */
 #define UPLINK_LINKS_MIN 2
 #define UPLINK_CARRIED 3 /* steps: what the links report is two old */
-#define UPLINK_QUEUES 64 /* classes of a millisecond; the last has all that is longer */
+#define UPLINK_QUEUES 64 /* classes: the first of a millisecond each, */
+#define UPLINK_QUEUES_FINE 32
+#define UPLINK_QUEUES_COARSE 8 /* the others of so many; the last has all that is longer */
 
 struct uplink_estimate {
     uint64_t rate_bps; /* 0: never full */
     uint64_t step_us;
-    uint64_t sent_bytes;          /* in this step, headers of IP and UDP included */
+    uint64_t sent_bytes;          /* in this step, headers of IP and UDP included, */
+    uint64_t lost_bytes;          /* and what turned out to be lost in it */
     uint32_t held_us;             /* of this step: cells waited for the uplink's turn */
     uint16_t links;               /* in this step, */
     uint16_t seen[UPLINK_QUEUES]; /* by the queue that they see */
-    uint32_t queue_us;            /* of the step before */
+    uint32_t queue_us;            /* of the step before, */
+    uint32_t growth_us;           /* and how much longer than before that */
     uint64_t carried_bps[UPLINK_CARRIED];
     uint64_t full_bps;  /* carried when a queue last stood */
     uint64_t drain_bps; /* while that drains, for so many */
@@ -33,13 +38,18 @@ struct uplink_estimate {
 };
 
 void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us);
+/* What is known before any queue was seen, as from a train of datagrams: the highest counts. */
+void uplink_estimate_start(struct uplink_estimate *u, uint64_t bps);
 void uplink_estimate_sent(struct uplink_estimate *u, size_t bytes);
+void uplink_estimate_lost(struct uplink_estimate *u, size_t bytes);
 /* For so long there were cells that all but the uplink's rate allowed to go. */
 void uplink_estimate_held(struct uplink_estimate *u, uint64_t us);
 /* Whether it is time to tell the links' queues and to step. */
 bool uplink_estimate_is_due(const struct uplink_estimate *u, uint64_t now_us);
 void uplink_estimate_link(struct uplink_estimate *u, uint64_t queue_us);
 void uplink_estimate_step(struct uplink_estimate *u, uint64_t now_us);
+/* What went through it lately: bits per second, headers included. */
+uint64_t uplink_estimate_carried_bps(const struct uplink_estimate *u);
 /* Bits per second, headers included; UINT64_MAX where it was never full. */
 uint64_t uplink_estimate_bps(const struct uplink_estimate *u);
 

@@ -2,7 +2,7 @@
 #ifndef LIMITS_H
 #define LIMITS_H
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 
 #define TRACKS_MAX 8       /* the audio and a ladder of renditions; 3 bits in a cell's type */
 #define SLOTS_MAX 16       /* channels over one link; 4 bits in a cell's type */

@@ -105,7 +105,8 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
 
 static void find(struct channel *c, uint64_t now_us) {
     bool silent = !c->is_source && !c->ended && now_us - c->head_us > SILENCE_US;
-    bool is_calm = c->neighbours_len >= NEIGHBOURS_ENOUGH && !silent;
+    unsigned dialling, up = channel_links_up(c, &dialling, now_us);
+    bool is_calm = up >= NEIGHBOURS_ENOUGH && !silent;
     if (is_calm) c->find_pause_us = FIND_FIRST_US;
     uint64_t soonest_us = c->find_last_us + c->find_pause_us;
     if (c->find_us == 0 || (!is_calm && soonest_us < c->find_us)) c->find_us = soonest_us;

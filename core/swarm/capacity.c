@@ -1,10 +1,13 @@
 #include "core/swarm/capacity.h"
 
 #define WINDOW_US (250 * US_PER_MS)
-#define GROWTH_PERCENT 150      /* of what was sent, while the uplink was never full, */
-#define GROWTH_BPS 200000       /* and so much more */
-#define RETRY_US (4 * US_PER_S) /* after so long without anybody held up, a quarter */
-#define RETRY_BPS 100000        /* and so much more is tried */
+#define GROWTH_PERCENT 150 /* of what was sent, while the uplink was never full, */
+#define GROWTH_BPS 200000  /* and so much more */
+#define PROBED_LEAST_BPS 100000
+#define RETRY_US (4 * US_PER_S) /* after so long without anybody held up, an eighth */
+#define RETRY_USED_PERCENT 75   /* of the rate: below that it limits nobody */
+#define RETRY_SHARE 8
+#define RETRY_BPS 50000         /* and so much more is tried */
 #define CALM_US (5 * US_PER_MS) /* a queue that holds growth up */
 
 void capacity_init(struct capacity *c, uint64_t most_bps, uint64_t now_us) {
@@ -18,10 +21,16 @@ void capacity_hope(struct capacity *c, uint64_t bps) {
     c->guess_bps = u64_min(u64_max(c->guess_bps, bps), c->most_bps);
 }
 
+void capacity_probed(struct capacity *c, uint64_t bps) {
+    uplink_estimate_start(&c->estimate, u64_max(bps, PROBED_LEAST_BPS));
+}
+
 void capacity_sent(struct capacity *c, size_t bytes) {
     c->window_bytes += bytes;
     uplink_estimate_sent(&c->estimate, bytes);
 }
+
+void capacity_lost(struct capacity *c, size_t bytes) { uplink_estimate_lost(&c->estimate, bytes); }
 
 void capacity_held(struct capacity *c, bool is_held, uint64_t now_us) {
     if (c->held_us != 0) uplink_estimate_held(&c->estimate, now_us - c->held_us);
@@ -53,9 +62,11 @@ void capacity_queue(struct capacity *c, uint64_t queue_us) {
  * nothing shows that it carries more, so a little more is tried now and then. */
 static void retry(struct capacity *c, uint64_t now_us) {
     bool limits = c->held_us != 0 || c->estimate.queue_us >= CALM_US;
-    if (c->estimate.rate_bps == 0 || limits) c->calm_us = now_us;
+    uint64_t carried_bps = uplink_estimate_carried_bps(&c->estimate);
+    bool is_used = carried_bps > c->estimate.rate_bps / 100 * RETRY_USED_PERCENT;
+    if (c->estimate.rate_bps == 0 || limits || !is_used) c->calm_us = now_us;
     if (now_us - c->calm_us < RETRY_US) return;
-    c->estimate.rate_bps += c->estimate.rate_bps / 4 + RETRY_BPS;
+    c->estimate.rate_bps += c->estimate.rate_bps / RETRY_SHARE + RETRY_BPS;
     c->calm_us = now_us;
 }
 

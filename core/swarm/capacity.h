@@ -22,13 +22,17 @@ struct capacity {
 void capacity_init(struct capacity *c, uint64_t most_bps, uint64_t now_us);
 /* It carries at least so much, as far as anybody hopes: a source's stream. */
 void capacity_hope(struct capacity *c, uint64_t bps);
+/* A train of datagrams came at this rate: the highest of several counts. */
+void capacity_probed(struct capacity *c, uint64_t bps);
 /* A datagram went out: bytes with IP and UDP headers. */
 void capacity_sent(struct capacity *c, size_t bytes);
+/* A datagram of about so many was lost: an uplink whose queue is full carries less than is sent. */
+void capacity_lost(struct capacity *c, size_t bytes);
 /* Whether cells wait for nothing but the rate that capacity_allowed_bps allows. */
 void capacity_held(struct capacity *c, bool is_held, uint64_t now_us);
 /* What the uplink is taken to carry: for whom there is room. */
 uint64_t capacity_bps(const struct capacity *c);
-bool capacity_is_known(const struct capacity *c); /* declared or measured, not guessed */
+bool capacity_is_known(const struct capacity *c); /* declared, probed or measured */
 /* What may be sent: UINT64_MAX where neither declared nor measured. */
 uint64_t capacity_allowed_bps(const struct capacity *c);
 

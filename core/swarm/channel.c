@@ -186,21 +186,29 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
     channel_wake(c, now_us);
 }
 
+unsigned channel_links_up(const struct channel *c, unsigned *ret_dialling, uint64_t now_us) {
+    unsigned up = 0;
+    *ret_dialling = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct peer *p = c->neighbours[i]->peer;
+        up += link_state(p->link) == LINK_UP;
+        *ret_dialling += link_state(p->link) != LINK_UP && now_us - p->since_us < DIAL_SLOW_US;
+    }
+    return up;
+}
+
 /* Most of what is known of a channel may have left: as long as nobody has answered, one more is
  * dialled every DIAL_EAGER_US. */
-static unsigned dials_most(struct channel *c, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len && c->linked_us < now_us; i++)
-        if (link_state(c->neighbours[i]->peer->link) == LINK_UP) c->linked_us = now_us;
+static unsigned dials_eager(struct channel *c, unsigned up, uint64_t now_us) {
+    if (up > 0) c->linked_us = now_us;
     uint64_t more = (now_us - c->linked_us) / DIAL_EAGER_US;
-    return DIALS_MAX + (unsigned)u64_min(more, DIALS_EAGER);
+    return (unsigned)u64_min(more, DIALS_EAGER);
 }
 
 static void dial(struct channel *c, uint64_t now_us) {
-    unsigned dialling = 0, most = dials_most(c, now_us);
-    if (c->neighbours_len >= NEIGHBOURS_TARGET || c->sampler.len == 0) return;
-    for (size_t i = 0; i < c->neighbours_len; i++)
-        dialling += link_state(c->neighbours[i]->peer->link) == LINK_DIALLING;
-    while (dialling < most && c->neighbours_len < NEIGHBOURS_TARGET && node_has_room(c)) {
+    unsigned dialling, up = channel_links_up(c, &dialling, now_us);
+    unsigned most = dials_eager(c, up, now_us) + (up < NEIGHBOURS_FEW ? DIALS_FEW : DIALS_MAX);
+    while (dialling < most && up + dialling < NEIGHBOURS_TARGET && node_has_room(c)) {
         struct candidate *candidate = sampler_next(&c->sampler, &c->node->rng, now_us);
         if (candidate == NULL) return;
         node_dial(c, candidate, now_us);

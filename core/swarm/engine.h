@@ -48,9 +48,18 @@ struct hint {
     uint64_t pause_us;
 };
 
+/* Trains of datagrams that are sent to see what the uplink carries. */
+struct uplink_probe {
+    uint8_t trains, results, datagrams; /* of the next train */
+    bool is_waiting;
+    uint32_t asked; /* id4 of the neighbour that the last one went to */
+    uint64_t sent_us;
+};
+
 /* The node's uplink: one token bucket over every datagram, and the turn of each neighbour. */
 struct uplink {
     struct capacity capacity;
+    struct uplink_probe probe;
     uint64_t control_bps; /* of what went out, what was not cells: smoothed */
     uint64_t cell_bytes;  /* in this window, with all headers */
     uint64_t rate_bps;    /* NODE_UPLOAD_UNLIMITED: none set */
@@ -132,6 +141,8 @@ void trace_missed(const struct channel *c, uint8_t track, uint32_t number);
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);
 void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us);
+/* A datagram with a cell or head did not come. */
+void uplink_lost(struct node *n);
 /* Something of the class is in its queue. */
 void uplink_wants(struct neighbour *nb, enum send_class class);
 /* Its queue was emptied. */
@@ -143,6 +154,10 @@ void uplink_queued(struct node *n, size_t bytes);
 void uplink_tick(struct node *n, uint64_t now_us);
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);
 uint64_t uplink_deadline(const struct node *n);
+/* uplink_probe.c */
+void uplink_probe_tick(struct node *n, uint64_t now_us);
+void uplink_probe_take(struct node *n, struct link *link, const struct link_train *train,
+                       uint64_t now_us);
 /* Bits per second that it is taken to carry. */
 uint64_t uplink_capacity_bps(const struct node *n);
 

@@ -8,6 +8,8 @@
 
 #define PEERS_PERIOD_US (30 * US_PER_S)
 #define PEERS_TOLD 8
+#define TURNED_AWAY_TOLD 6               /* of these */
+#define TURNED_AWAY_US (10 * US_PER_S)   /* after so long they have found others, or left */
 #define MANIFEST_AGAIN_US (1 * US_PER_S) /* the same one to the same neighbour */
 #define PEERS_LEAST_US (1 * US_PER_S)    /* more often is not listened to */
 
@@ -56,6 +58,26 @@ void gossip_manifest(struct neighbour *nb, uint64_t now_us) {
     nb->manifest_sent_us = now_us;
 }
 
+void gossip_note_turned_away(struct channel *c, const struct link *link, uint64_t now_us) {
+    if (!endpoint_is_usable(link_endpoint(link))) return;
+    struct sampler *s = &c->sampler;
+    s->turned_away[s->turned_away_next++ % TURNED_AWAY_MAX] = (struct turned_away){
+        .peer = *link_peer(link), .endpoint = *link_endpoint(link), .at_us = now_us};
+}
+
+/* Those who look for neighbours, too, come first: they have room, where those that all find first
+ * have none. */
+static void choose_turned_away(const struct neighbour *nb, struct peers *m, uint64_t now_us) {
+    const struct sampler *s = &nb->channel->sampler;
+    for (size_t i = 1; i <= TURNED_AWAY_MAX && m->peers_len < TURNED_AWAY_TOLD; i++) {
+        const struct turned_away *t =
+            &s->turned_away[(size_t)(s->turned_away_next - i) % TURNED_AWAY_MAX];
+        if (t->at_us == 0 || now_us - t->at_us > TURNED_AWAY_US) continue;
+        if (public_key_equal(&t->peer, link_peer(nb->peer->link))) continue;
+        m->peers[m->peers_len++] = (struct peer_entry){.peer = t->peer, .endpoint = t->endpoint};
+    }
+}
+
 /* Up to PEERS_TOLD neighbours that others could dial, from a random one on. */
 static void choose_peers(const struct neighbour *nb, struct peers *m) {
     struct channel *c = nb->channel;
@@ -77,6 +99,7 @@ static void choose_peers(const struct neighbour *nb, struct peers *m) {
 
 void gossip_peers(struct neighbour *nb, uint64_t now_us) {
     struct peers m = {.slot = nb->channel->index};
+    choose_turned_away(nb, &m, now_us);
     choose_peers(nb, &m);
     nb->peers_sent_us = now_us;
     if (m.peers_len == 0) return;

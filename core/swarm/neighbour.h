@@ -90,6 +90,7 @@ struct peer {
     uint64_t since_us;
     uint64_t seen_us; /* 1 + when the two below were read off the link; 0: not yet */
     uint64_t rtt_us, received_us;
+    uint8_t turned_away;                     /* 1 + the channel that had no room for it */
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */
     struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */

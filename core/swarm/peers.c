@@ -81,6 +81,7 @@ static void turn_away(struct link *link, struct channel *c, uint64_t now_us) {
     gossip_hello(nb, now_us);
     gossip_peers(nb, now_us);
     gossip_bye(nb, BYE_FULL, now_us);
+    nb->peer->turned_away = (uint8_t)(c->index + 1);
     neighbour_free(nb);
 }
 
@@ -214,6 +215,7 @@ static void on_lost(void *owner, struct link *link, uint64_t token, uint64_t now
     struct peer *p = link_data(link);
     (void)owner;
     if (p == NULL || p->is_doomed) return;
+    uplink_lost(p->node);
     struct neighbour *nb = p->neighbours[token >> 56 & 15];
     if (nb == NULL) return;
     serve_lost(nb, (uint8_t)(token >> 48 & 7), (uint32_t)token, (uint8_t)(token >> 32),
@@ -247,7 +249,15 @@ static void on_closed(void *owner, struct link *link, enum link_end end, uint64_
         if (failed) sampler_failed(&nb->channel->sampler, link_peer(link), now_us);
         channel_drop_neighbour(nb->channel, nb, now_us);
     }
+    /* Its sealed goodbye proves its address: others may be sent there. */
+    if (p->turned_away && end == LINK_END_REMOTE)
+        gossip_note_turned_away(n->channels[p->turned_away - 1], link, now_us);
     peers_free(p);
+}
+
+static void on_train(void *owner, struct link *link, const struct link_train *train,
+                     uint64_t now_us) {
+    uplink_probe_take(owner, link, train, now_us);
 }
 
 static void on_identity(void *owner, const struct endpoint *from, const struct public_key *peer,
@@ -268,4 +278,5 @@ const struct link_handler peers_link_handler = {
     .lost = on_lost,
     .closed = on_closed,
     .identity = on_identity,
+    .train = on_train,
 };

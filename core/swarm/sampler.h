@@ -33,9 +33,20 @@ struct candidate {
     uint64_t not_before_us;
 };
 
+#define TURNED_AWAY_MAX 8
+
+/* Who found no room here, and so looks for neighbours. */
+struct turned_away {
+    struct public_key peer;
+    struct endpoint endpoint;
+    uint64_t at_us; /* 0: nobody */
+};
+
 struct sampler {
     size_t len, capacity;
     struct candidate *candidates; /* grows up to CANDIDATES_MAX */
+    struct turned_away turned_away[TURNED_AWAY_MAX];
+    uint8_t turned_away_next;
 };
 
 void sampler_release(struct sampler *s);

@@ -18,8 +18,11 @@
 #define OFFER_LASTS_US (4 * US_PER_S)
 #define CHUNK_US (33 * US_PER_MS)        /* about what a chunk of video lasts, */
 #define SOUND_CHUNK_US (107 * US_PER_MS) /* and of sound */
-#define DWELL_US (5 * US_PER_S)          /* with a parent before it is left for a better one */
-#define BALANCE_MOVES 2                  /* of one stream in one period */
+#define DWELL_US (5 * US_PER_S)          /* with a parent before it is left for a better one, */
+#define DWELL_SHORT_US (1 * US_PER_S)    /* and for one that is so much better: */
+#define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
+#define BALANCE_MOVES 2       /* of one stream in one period */
+#define BALANCE_MOVES_LARGE 6 /* where that much is gained */
 
 bool supply_is_usable(const struct neighbour *nb) {
     enum link_state state = link_state(nb->peer->link);
@@ -145,10 +148,10 @@ static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
 }
 
 /* The substream that gains most by another parent. */
-static bool move_one(struct channel *c, struct stream *s, uint64_t now_us) {
+static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint64_t now_us) {
     struct neighbour *best = NULL;
     unsigned best_index = 0;
-    int64_t best_gain_us = CELLS_GAIN_US;
+    int64_t best_gain_us = least_us;
     for (unsigned index = 0; index < s->substreams; index++) {
         struct supply *supply = &s->supplies[index];
         if (!may_move(supply)) continue;
@@ -156,8 +159,8 @@ static bool move_one(struct channel *c, struct stream *s, uint64_t now_us) {
         if (nb == NULL || !nb->has_hello) continue;
         int64_t cost = cost_of(c, s, nb, index, now_us);
         int64_t gain_us = present_us(c, supply) - cost;
-        if (now_us - supply->asked_us < DWELL_US) continue;
-        if (gain_us <= best_gain_us) continue;
+        uint64_t dwell_us = gain_us > GAIN_LARGE_US ? DWELL_SHORT_US : DWELL_US;
+        if (now_us - supply->asked_us < dwell_us || gain_us <= best_gain_us) continue;
         best = nb;
         best_index = index;
         best_gain_us = gain_us;
@@ -182,7 +185,7 @@ void supply_balance(struct channel *c, struct stream *s, bool is_due, uint64_t n
     if (!s->has_verified_start) return;
     move_excess(c, s, now_us);
     if (!is_due) return;
-    for (unsigned i = 0; i < BALANCE_MOVES; i++)
-        if (!move_one(c, s, now_us)) break;
+    for (unsigned i = 0; i < BALANCE_MOVES_LARGE; i++)
+        if (!move_one(c, s, i < BALANCE_MOVES ? CELLS_GAIN_US : GAIN_LARGE_US, now_us)) break;
     move_heads(c, s, now_us);
 }

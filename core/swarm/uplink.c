@@ -64,6 +64,8 @@ void uplink_charge(struct node *n, size_t datagram_len, uint64_t now_us) {
     if (u->tokens < -tokens_of(DEBT_MAX)) u->tokens = -tokens_of(DEBT_MAX);
 }
 
+void uplink_lost(struct node *n) { capacity_lost(&n->uplink.capacity, DATAGRAM_COST); }
+
 void uplink_wants(struct neighbour *nb, enum send_class class) {
     neighbour_set_add(&nb->channel->waiting[class], nb->at);
 }
@@ -151,6 +153,7 @@ static void measure_capacity(struct node *n, uint64_t now_us) {
 
 void uplink_tick(struct node *n, uint64_t now_us) {
     struct uplink *u = &n->uplink;
+    uplink_probe_tick(n, now_us);
     measure_capacity(n, now_us);
     if (is_short(n, now_us)) {
         if (u->short_us == 0) u->short_us = now_us;

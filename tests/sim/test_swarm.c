@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/swarm/engine.h"
 #include "tests/sim/world.h"
 
 #define JOINED_US (5 * US_PER_S)
@@ -253,3 +254,26 @@ Test(swarm, says_whom_a_viewer_asks_and_why_it_leaves_them) {
     cr_expect(strstr(told, " asks peer ") || strstr(told, " asks the source "), "asks\n%s", told);
     free(told);
 }
+
+/* Nobody has sent so much yet that a queue could tell. The trains of those that come together meet
+ * in none of the uplinks, but jitter makes some look faster and some slower. */
+static void uplinks_are_known_at_once(uint64_t seed) {
+    struct scenario s = open_house(8);
+    s.source_uplink = 3;
+    s.classes_len = 3;
+    s.classes[0] = (struct scenario_class){.share = 0.3, .ratio = 10};
+    s.classes[1] = (struct scenario_class){.share = 0.4, .ratio = 2};
+    s.classes[2] = (struct scenario_class){.share = 0.3, .ratio = 0.3};
+    struct world *w = world_new(&s, seed);
+    world_run(w, 5 * US_PER_S);
+    for (unsigned i = 1; i < s.peers; i++) {
+        double known = (double)uplink_capacity_bps(world_node(w, i));
+        double ratio = known / (double)world_peer(w, i).uplink_bps;
+        cr_expect(capacity_is_known(&world_node(w, i)->uplink.capacity));
+        cr_expect(ratio > 0.45 && ratio < 1.3, "SEED=%llu peer %u: %.2f of its uplink",
+                  (unsigned long long)seed, i, ratio);
+    }
+    world_free(w);
+}
+
+Test(swarm, knows_its_uplinks_before_they_are_full) { over_seeds(5, uplinks_are_known_at_once); }

@@ -73,7 +73,16 @@ static void on_identity(void *owner, const struct endpoint *from, const struct p
     s->identity = *peer;
 }
 
+static void on_train(void *owner, struct link *link, const struct link_train *train,
+                     uint64_t now_us) {
+    struct station *s = owner;
+    (void)link, (void)now_us;
+    s->trains++;
+    s->train = *train;
+}
+
 static const struct link_handler handler = {.opened = on_opened,
+                                            .train = on_train,
                                             .message = on_message,
                                             .cell = on_cell,
                                             .lost = on_lost,

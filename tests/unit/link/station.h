@@ -24,6 +24,8 @@ struct station {
     enum link_end end; /* of the last that was closed */
     unsigned ends[LINK_END_PROTOCOL + 1];
     struct public_key identity;
+    unsigned trains;
+    struct link_train train; /* the last */
     enum link_state state_opened;
     uint8_t seen[STATION_IDS_MAX]; /* deliveries of each message made by station_message */
     unsigned bad;                  /* messages whose contents are not what was sent */

@@ -25,6 +25,7 @@ static size_t all_frames(uint8_t *ret, size_t capacity, size_t ends[16], size_t 
     frame_write_close(&w, 5), ends[n++] = writer_len(&w);
     frame_write_unreliable(&w, path, 4), ends[n++] = writer_len(&w);
     frame_write_identity(&w, &key), ends[n++] = writer_len(&w);
+    frame_write_train_seen(&w, 3, 16, 70000), ends[n++] = writer_len(&w);
     cr_assert_eq(w.err, 0);
     *ends_len = n;
     return writer_len(&w);
@@ -60,6 +61,10 @@ Test(frame, reads_back_what_was_written) {
     cr_assert_eq(f.message.len, 4);
     cr_assert_eq(frame_read(&r, &f), 0);
     cr_assert_eq(f.identity.bytes[0], 7);
+    cr_assert_eq(frame_read(&r, &f), 0);
+    cr_assert_eq(f.train.id, 3);
+    cr_assert_eq(f.train.datagrams, 16);
+    cr_assert_eq(f.train.span_us, 70000);
     cr_assert_eq(reader_finish(&r), 0);
 }
 
@@ -86,11 +91,15 @@ static int read_bytes(const uint8_t *data, size_t len) {
 Test(frame, refuses_what_is_out_of_range) {
     const uint8_t empty_message[] = {FRAME_MESSAGE, 0, 0, 0, 1, 0, 0};
     const uint8_t empty_unreliable[] = {FRAME_UNRELIABLE, 0, 0};
-    const uint8_t unknown[] = {0x0a};
+    const uint8_t unknown[] = {0x0c};
+    const uint8_t train[] = {FRAME_TRAIN, 1, 16, 16};
+    const uint8_t long_train[] = {FRAME_TRAIN, 1, 0, FRAME_TRAIN_MAX + 1};
     const uint8_t ranges[] = {FRAME_ACK + FRAME_ACK_RANGES_MAX, 0, 0, 9, 0, 0, 0, 0, 0};
     const uint8_t no_gap[] = {FRAME_ACK + 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0};
     cr_assert_eq(read_bytes(empty_message, sizeof empty_message), ERR_RANGE);
     cr_assert_eq(read_bytes(empty_unreliable, sizeof empty_unreliable), ERR_RANGE);
+    cr_assert_eq(read_bytes(train, sizeof train), ERR_RANGE);
+    cr_assert_eq(read_bytes(long_train, sizeof long_train), ERR_RANGE);
     cr_assert_eq(read_bytes(unknown, sizeof unknown), ERR_FORMAT);
     cr_assert_eq(read_bytes(ranges, sizeof ranges), ERR_FORMAT);
     cr_assert_eq(read_bytes(no_gap, sizeof no_gap), ERR_RANGE);

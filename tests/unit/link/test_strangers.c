@@ -285,7 +285,7 @@ Test(strangers, of_another_version_get_an_answer_that_a_person_can_read) {
     cr_assert_eq(tape->len, 1);
     cr_assert_lt(tape->kept[0].len, LINK_DATAGRAM_SIZE);
     tape->kept[0].data[tape->kept[0].len] = 0;
-    cr_assert_not_null(strstr((char *)tape->kept[0].data + PACKET_VERSION_HEADER, "version 2"));
+    cr_assert_not_null(strstr((char *)tape->kept[0].data + PACKET_VERSION_HEADER, "version 3"));
     /* The dialler takes it only from one that speaks another version than it does itself. */
     cr_assert_eq(p->a.ends[LINK_END_VERSION], 0);
     tape->kept[0].data[1] = PROTOCOL_VERSION + 1;

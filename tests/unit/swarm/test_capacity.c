@@ -76,12 +76,34 @@ Test(capacity, is_what_goes_past_a_queue_that_the_paths_share) {
 Test(capacity, is_tried_a_little_higher_when_all_has_been_calm_for_seconds) {
     capacity_init(&capacity, UINT64_MAX, now_us);
     run(5000000, 40000, US_PER_S);
-    run(1000000, 6000, 6 * US_PER_S);
+    run(4500000, 6000, 6 * US_PER_S);
     uint64_t before_bps = capacity_bps(&capacity);
-    run(1000000, 0, 3 * US_PER_S);
+    run(4500000, 0, 3 * US_PER_S);
     cr_assert_eq(capacity_bps(&capacity), before_bps);
-    run(1000000, 0, 2 * US_PER_S);
-    cr_assert_eq(capacity_bps(&capacity), before_bps + before_bps / 4 + 100000);
+    run(4500000, 0, 2 * US_PER_S);
+    cr_assert_eq(capacity_bps(&capacity), before_bps + before_bps / 8 + 50000);
+}
+
+Test(capacity, is_not_tried_higher_where_much_of_it_is_unused) {
+    capacity_init(&capacity, UINT64_MAX, now_us);
+    run(5000000, 40000, US_PER_S);
+    uint64_t before_bps = capacity_bps(&capacity);
+    run(2000000, 0, 20 * US_PER_S);
+    cr_assert_eq(capacity_bps(&capacity), before_bps);
+}
+
+Test(capacity, is_what_was_probed_until_a_queue_says_otherwise) {
+    capacity_init(&capacity, UINT64_MAX, now_us);
+    capacity_probed(&capacity, 5000000);
+    cr_assert(capacity_is_known(&capacity));
+    cr_assert_eq(capacity_bps(&capacity), 5000000);
+    cr_assert_eq(capacity_allowed_bps(&capacity), 5000000, "nothing leaves faster");
+    capacity_probed(&capacity, 4000000);
+    cr_assert_eq(capacity_bps(&capacity), 5000000, "the other end may be the narrow one");
+    run(3000000, 40000, 5 * US_PER_S);
+    cr_assert_lt(capacity_bps(&capacity), 3500000);
+    capacity_probed(&capacity, 50000000);
+    cr_assert_lt(capacity_bps(&capacity), 3500000);
 }
 
 Test(capacity, is_not_tried_higher_while_it_limits) {
