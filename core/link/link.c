@@ -165,7 +165,7 @@ void link_stats(const struct link *l, struct link_stats *ret) {
     *ret = (struct link_stats){
         .rtt_us = l->rtt.smoothed_us,
         .rtt_min_us = least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us,
-        .queue_us = l->pace ? l->pace->queue_us : 0,
+        .queue_us = l->pace ? l->pace->whole_us : 0,
         .rate_bps = l->pace ? l->pace->rate_bps : PACE_RATE_INITIAL,
         .is_limited = l->pace && l->pace->is_limited,
         .bytes_in_flight = l->sent.bytes_in_flight,

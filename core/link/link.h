@@ -98,6 +98,10 @@ uint64_t links_deadline(const struct links *ls);
  * Returns the length, 0 when nothing is due. */
 size_t links_transmit(struct links *ls, struct datagram *ret, uint64_t now_us);
 
+/* How much of the queue on every path stands in front of what they share, and is its owner's to
+ * drain: the paths' pacers see to the rest. */
+void links_set_shared_queue(struct links *ls, uint64_t queue_us);
+
 /* Asks an address for its peer id (a hint without one). Repeated by the caller where unanswered. */
 void links_ask_identity(struct links *ls, const struct endpoint *to, uint64_t now_us);
 /* Returns the link to the peer, new in LINK_DIALLING or the one that stands; NULL where links_max
@@ -135,6 +139,8 @@ MUST_CHECK int link_send_train(struct link *l, unsigned datagrams, uint64_t now_
  * A cell frame extends to the end of the datagram, so at most one is added to each. */
 /* When the pacer and the window allow a full datagram; TIME_NEVER while the link may not send. */
 uint64_t link_cell_time(const struct link *l);
+/* A cell waits for link_cell_time, which is later than now. */
+void link_note_held(struct link *l);
 /* Returns 0, ERR_STATE or ERR_MEMORY. One datagram at a time: another one that was begun, of this
  * or another link of the node, is forgotten. */
 MUST_CHECK int link_begin(struct link *l, struct datagram *ret, uint64_t now_us);

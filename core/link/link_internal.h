@@ -110,6 +110,7 @@ struct links {
     struct link *touched;             /* whose times may have changed, or that are closed */
     unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */
     uint64_t now_us;
+    uint32_t shared_us; /* of queue in front of all paths */
     struct ready_ring ready;
     struct ask *asks; /* ASKS_MAX of them, NULL while none waits */
     unsigned asks_next;

@@ -159,6 +159,10 @@ struct link *links_find(struct links *ls, const struct public_key *peer) {
     return best;
 }
 
+void links_set_shared_queue(struct links *ls, uint64_t queue_us) {
+    ls->shared_us = (uint32_t)queue_us;
+}
+
 size_t links_count(const struct links *ls, enum link_state state) { return ls->counts[state]; }
 
 static struct link *dial_new(struct links *ls, const struct public_key *peer,

@@ -49,6 +49,8 @@ static uint64_t burst_us(const struct pace *p) {
 
 uint64_t pace_time(const struct pace *p) { return u64_sub(p->next_us, burst_us(p)); }
 
+void pace_note_held(struct pace *p) { p->is_held = true; }
+
 void pace_charge(struct pace *p, size_t bytes, uint64_t now_us) {
     uint64_t cost_us = bytes_us(p, bytes);
     bool is_large = bytes >= PACE_DATAGRAM / 4; /* others may be acknowledgements alone */
@@ -59,7 +61,9 @@ void pace_charge(struct pace *p, size_t bytes, uint64_t now_us) {
     if (is_large) p->charged_us = (uint32_t)now_us;
     if (p->round_sent < UINT16_MAX) p->round_sent++;
     /* Held back: the bucket had not filled up again, or had for less than a quarter datagram. */
-    if (now_us < p->next_us + cost_us / 4 && p->round_held < UINT16_MAX) p->round_held++;
+    bool is_held = p->is_held || now_us < p->next_us + cost_us / 4;
+    if (is_held && p->round_held < UINT16_MAX) p->round_held++;
+    if (is_large) p->is_held = false;
     uint64_t most_us = u64_max(p->next_us, now_us + CHARGE_AHEAD_US);
     p->next_us = u64_min(u64_max(p->next_us, now_us) + cost_us, most_us);
 }
@@ -110,8 +114,9 @@ static uint32_t delivered(const struct pace *p) {
     return kbps < 4e9 ? (uint32_t)kbps : 0;
 }
 
-static void round_measure(struct pace *p, uint64_t now_us) {
-    p->queue_us = (uint32_t)(p->round_delay_us - pace_base(p));
+static void round_measure(struct pace *p, uint32_t shared_us, uint64_t now_us) {
+    p->whole_us = (uint32_t)(p->round_delay_us - pace_base(p));
+    p->queue_us = (uint32_t)u64_sub(p->whole_us, shared_us);
     uint64_t noise_us =
         NOISE_FACTOR * u64_min(p->round_rise_us, p->round_fall_us) / p->round_samples;
     p->noise_us = (uint32_t)((7 * p->noise_us + u64_min(noise_us, NOISE_MAX_US)) / 8);
@@ -145,7 +150,7 @@ static bool round_is_over(const struct pace *p, uint64_t round_us, uint64_t now_
  * sent since drains before more is. Returns whether the start is over. */
 static bool start_judge(struct pace *p, const struct pace_ack *ack, int32_t delay_us,
                         uint64_t now_us) {
-    uint64_t queue_us = (uint64_t)(delay_us - pace_base(p));
+    uint64_t queue_us = u64_sub((uint64_t)(delay_us - pace_base(p)), ack->shared_us);
     if (!p->is_starting || queue_us < START_QUEUE_US + p->noise_us) return false;
     int32_t idle_us = (int32_t)(train_arrival_us(p) - p->round_received_us);
     bool is_whole = is_before(p->acked_us, p->train_us) || idle_us <= 0;
@@ -229,7 +234,7 @@ void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
         return;
     }
     if (!round_is_over(p, round_us, now_us)) return;
-    round_measure(p, now_us);
+    round_measure(p, ack->shared_us, now_us);
     if (p->is_measured) pace_judge(p, ack, round_us, now_us);
     p->is_measured = true;
     round_start(p, now_us);

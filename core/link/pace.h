@@ -69,7 +69,8 @@ struct pace {
     uint16_t round_sent, round_held;                 /* those, and what the pacer held back */
     uint16_t acked, lost;                            /* since loss was last judged */
 
-    uint32_t queue_us;
+    uint32_t whole_us; /* of queue, */
+    uint32_t queue_us; /* and what this path alone sees of it */
     uint32_t noise_us; /* average step of the delay, up and down */
     uint32_t delivered_kbps;
     uint32_t full_kbps;                 /* delivered when a queue last stood; 0 for never */
@@ -79,12 +80,15 @@ struct pace {
     uint8_t quiet_rounds, heavy_judged;
     bool has_origin, is_starting, is_measured, is_draining, is_out, is_limited;
     bool is_competing, is_settling;
+    bool is_held;  /* what is sent next was */
     bool has_lost; /* in this period */
 };
 
 void pace_init(struct pace *p, uint64_t now_us);
 /* When the next full datagram may leave. */
 uint64_t pace_time(const struct pace *p);
+/* A datagram would have left by now but for the rate; whatever else it waits for then. */
+void pace_note_held(struct pace *p);
 /* Counts a datagram against the rate, allowed or not. */
 void pace_charge(struct pace *p, size_t bytes, uint64_t now_us);
 /* The most bytes that may be unacknowledged. */
@@ -96,6 +100,7 @@ struct pace_ack {
     uint64_t sent_us;     /* of the highest, on our clock */
     uint32_t received_us; /* of the highest, on the peer's */
     uint64_t rtt_least_us;
+    uint32_t shared_us; /* of queue in front of all paths, which somebody else sees to */
 };
 void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us);
 /* To be called before pace_on_ack for the losses that an acknowledgement shows. */

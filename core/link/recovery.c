@@ -136,6 +136,7 @@ void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_u
         l->pace = NULL;
     } else if (news.has_largest) {
         news.pace.rtt_least_us = rtt_least(&l->rtt, now_us);
+        news.pace.shared_us = l->links->shared_us;
         pace_on_ack(l->pace, &news.pace, now_us);
     }
 }

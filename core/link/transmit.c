@@ -210,6 +210,10 @@ uint64_t link_cell_time(const struct link *l) {
     return pace_time(l->pace);
 }
 
+void link_note_held(struct link *l) {
+    if (l->pace != NULL) pace_note_held(l->pace);
+}
+
 static int pace_start(struct link *l, uint64_t now_us) {
     if (l->pace != NULL) return 0;
     l->pace = malloc(sizeof *l->pace);

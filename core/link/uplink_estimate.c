@@ -6,8 +6,9 @@
 #define FULL_US 8000    /* a shared queue that begins an estimate, */
 #define FULL_STEPS 2    /* standing so long */
 #define UNUSED_STEPS 3  /* or so long, where nothing was held: bursts end sooner; */
-#define CUT 0.75        /* of the rate: one step down, */
+#define CUT 0.65        /* of the rate: one step down, */
 #define UNUSED_CUT 0.85 /* and where nothing was held */
+#define AGAIN_STEPS 10  /* where it was cut less long ago, all that was carried counts */
 #define PACKET_BITS (1228 * 8.0)
 #define PACKET_MOST_US 15000 /* at 0.65 Mb/s */
 #define DRAINS_US 3000       /* less than the step before */
@@ -20,9 +21,12 @@
 #define GAIN_NEAR 0.003      /* a step without a queue, while the rate holds cells up: near */
 #define NEAR_BELOW 0.95      /* what it last carried, */
 #define NEAR_ABOVE 1.05
-#define GAIN_FAR 0.04   /* and elsewhere */
-#define QUIET_STEPS 100 /* without a queue: what it last carried is history */
-#define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
+#define GAIN_ABOVE 0.006 /* above that, and as much more after each */
+#define ABOVE_STEPS 3
+#define GAIN_FAR 0.04   /* at most, and below that */
+#define GAIN_QUIET 0.01 /* after so long without a queue: what it last carried is history */
+#define QUIET_STEPS 100
+#define HELD_SHARE 4 /* a quarter of a step: it is the uplink that limits */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
     u->step_us = now_us;
@@ -33,7 +37,7 @@ static void step_start(struct uplink_estimate *u, uint64_t now_us) {
 }
 
 void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us) {
-    *u = (struct uplink_estimate){0};
+    *u = (struct uplink_estimate){.calm_steps = UINT8_MAX};
     step_start(u, now_us);
 }
 
@@ -128,9 +132,12 @@ static bool is_full(struct uplink_estimate *u, double elapsed_us) {
 
 /* The rate becomes what is carried, after the queue has gone: with what came since its report. */
 static void drain(struct uplink_estimate *u, double elapsed_us) {
-    uint64_t bps = u64_max(uplink_estimate_carried_bps(u), RATE_MIN_BPS);
+    uint64_t newest_bps = u->carried_bps[(uint8_t)(u->carried_next - 1) % UPLINK_CARRIED];
+    uint64_t bps = u64_min(uplink_estimate_carried_bps(u), newest_bps);
+    bps = u64_max(bps, RATE_MIN_BPS);
     /* It may not have been in use all the time: then what was carried is less than it carries. */
     double cut = is_held(u, elapsed_us) ? CUT : UNUSED_CUT;
+    if (u->calm_steps < AGAIN_STEPS) cut = 0; /* it was not enough */
     bps = u64_max(bps, (uint64_t)(cut * (double)u->rate_bps));
     double late_us = u->growth_us * REPORT_STEPS;
     double idle_steps = (u->queue_us - aim_us(u) / 2 + late_us) / elapsed_us;
@@ -143,7 +150,7 @@ static void drain(struct uplink_estimate *u, double elapsed_us) {
     u->drain_bps = (uint64_t)(factor * (double)bps);
     u->drain_steps = steps < DRAIN_MOST ? (uint8_t)steps : DRAIN_MOST;
     u->settle_steps = SETTLE_STEPS;
-    u->quiet_steps = u->full_steps = 0;
+    u->quiet_steps = u->full_steps = u->calm_steps = 0;
 }
 
 static double gain_of(struct uplink_estimate *u, double elapsed_us) {
@@ -152,13 +159,22 @@ static double gain_of(struct uplink_estimate *u, double elapsed_us) {
     if (!is_held(u, elapsed_us)) return 0;
     double rate = (double)u->rate_bps, full = (double)u->full_bps;
     if (u->quiet_steps < QUIET_STEPS) u->quiet_steps++;
-    bool is_near = rate > NEAR_BELOW * full && rate < NEAR_ABOVE * full;
-    if (!is_near || u->quiet_steps == QUIET_STEPS) return GAIN_FAR;
+    /* Above what it last carried it is felt for: a queue is seen some steps late. */
+    if (rate >= NEAR_ABOVE * full && full > 0) {
+        if (u->above_steps < UINT8_MAX) u->above_steps++;
+        double gain = GAIN_ABOVE * (1 + u->above_steps / ABOVE_STEPS);
+        return gain < GAIN_FAR ? gain : GAIN_FAR;
+    }
+    u->above_steps = 0;
+    bool is_near = rate > NEAR_BELOW * full && full > 0;
+    if (!is_near) return GAIN_FAR;
+    if (u->quiet_steps == QUIET_STEPS) return GAIN_FAR;
     return lack < GAIN_NEAR ? lack : GAIN_NEAR;
 }
 
 static void adjust(struct uplink_estimate *u, double elapsed_us) {
     bool is_over = is_full(u, elapsed_us);
+    if (u->calm_steps < UINT8_MAX) u->calm_steps++;
     if (u->drain_steps > 0) {
         u->drain_steps--;
     } else if (u->settle_steps > 0) {
@@ -174,10 +190,17 @@ static void adjust(struct uplink_estimate *u, double elapsed_us) {
 void uplink_estimate_step(struct uplink_estimate *u, uint64_t now_us) {
     double elapsed_us = (double)u64_max(now_us - u->step_us, 1);
     uint32_t before_us = u->queue_us;
+    u->queue_first_us = u->queue_before_us;
+    u->queue_before_us = u->queue_us;
     u->queue_us = u->links < UPLINK_LINKS_MIN ? 0 : queue_shared(u);
     carry(u, elapsed_us, (double)u->queue_us - before_us);
     if (u->links >= UPLINK_LINKS_MIN) adjust(u, elapsed_us);
     step_start(u, now_us);
+}
+
+uint64_t uplink_estimate_shared_us(const struct uplink_estimate *u) {
+    if (u->rate_bps == 0) return 0;
+    return u64_max(u->queue_us, u64_max(u->queue_before_us, u->queue_first_us));
 }
 
 uint64_t uplink_estimate_bps(const struct uplink_estimate *u) {

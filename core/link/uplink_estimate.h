@@ -15,7 +15,7 @@
 #include "core/base/base.h"
 
 #define UPLINK_STEP_US (100 * US_PER_MS) /* a round of most links */
-#define UPLINK_LINKS_MIN 2
+#define UPLINK_LINKS_MIN 3
 #define UPLINK_CARRIED 3 /* steps: what the links report is two old */
 #define UPLINK_QUEUES 64 /* classes: the first of a millisecond each, */
 #define UPLINK_QUEUES_FINE 32
@@ -24,17 +24,19 @@
 struct uplink_estimate {
     uint64_t rate_bps; /* 0: never full */
     uint64_t step_us;
-    uint64_t sent_bytes;          /* in this step, headers of IP and UDP included, */
-    uint64_t lost_bytes;          /* and what turned out to be lost in it */
-    uint32_t held_us;             /* of this step: cells waited for the uplink's turn */
-    uint16_t links;               /* in this step, */
-    uint16_t seen[UPLINK_QUEUES]; /* by the queue that they see */
-    uint32_t queue_us;            /* of the step before, */
-    uint32_t growth_us;           /* and how much longer than before that */
+    uint64_t sent_bytes;                      /* in this step, headers of IP and UDP included, */
+    uint64_t lost_bytes;                      /* and what turned out to be lost in it */
+    uint32_t held_us;                         /* of this step: cells waited for the uplink's turn */
+    uint16_t links;                           /* in this step, */
+    uint16_t seen[UPLINK_QUEUES];             /* by the queue that they see */
+    uint32_t queue_us;                        /* of the step before, */
+    uint32_t queue_before_us, queue_first_us; /* of the two steps before that */
+    uint32_t growth_us;                       /* and how much longer than before that */
     uint64_t carried_bps[UPLINK_CARRIED];
     uint64_t full_bps;  /* carried when a queue last stood */
     uint64_t drain_bps; /* while that drains, for so many */
-    uint8_t drain_steps, settle_steps, full_steps, quiet_steps, carried_next;
+    uint8_t drain_steps, settle_steps, full_steps, quiet_steps, calm_steps, above_steps,
+        carried_next;
 };
 
 void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us);
@@ -48,6 +50,9 @@ void uplink_estimate_held(struct uplink_estimate *u, uint64_t us);
 bool uplink_estimate_is_due(const struct uplink_estimate *u, uint64_t now_us);
 void uplink_estimate_link(struct uplink_estimate *u, uint64_t queue_us);
 void uplink_estimate_step(struct uplink_estimate *u, uint64_t now_us);
+/* The longest queue that was shared lately, while the rate is known: reports come at different
+ * times. */
+uint64_t uplink_estimate_shared_us(const struct uplink_estimate *u);
 /* What went through it lately: bits per second, headers included. */
 uint64_t uplink_estimate_carried_bps(const struct uplink_estimate *u);
 /* Bits per second, headers included; UINT64_MAX where it was never full. */

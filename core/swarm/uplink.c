@@ -147,6 +147,7 @@ static void measure_capacity(struct node *n, uint64_t now_us) {
     uint64_t elapsed_us = now_us - u->capacity.estimate.step_us;
     uint64_t control = u64_sub(u->capacity.estimate.sent_bytes, u->cell_bytes);
     capacity_step(&u->capacity, now_us);
+    links_set_shared_queue(n->links, uplink_estimate_shared_us(&u->capacity.estimate));
     u->control_bps = (7 * u->control_bps + control * 8 * US_PER_S / elapsed_us) / 8;
     u->cell_bytes = 0;
 }
@@ -278,6 +279,7 @@ static size_t send_to(struct node *n, struct neighbour *nb, enum send_class clas
 static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
     uint64_t at_us = nb->peer->is_doomed ? TIME_NEVER : link_cell_time(nb->peer->link);
     if (at_us <= now_us) return true;
+    if (at_us != TIME_NEVER) link_note_held(nb->peer->link);
     neighbour_set_add(&nb->channel->paced, nb->at);
     n->uplink.paced_until_us = u64_min(n->uplink.paced_until_us, u64_min(at_us, PACED_NEVER_US));
     return false;

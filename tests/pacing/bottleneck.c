@@ -85,6 +85,7 @@ static void estimate_step(struct bottleneck *b, uint64_t now_us) {
         f->bytes_out = stats.bytes_out;
     }
     uplink_estimate_step(&b->estimate, now_us);
+    links_set_shared_queue(b->ls, uplink_estimate_shared_us(&b->estimate));
 }
 
 static void node_charge(struct bottleneck *b, size_t len) {

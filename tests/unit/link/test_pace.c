@@ -198,3 +198,54 @@ Test(pace, holds_a_burst_to_eight_datagrams) {
     cr_assert_eq(n, 1);
     cr_assert_eq(pace_time(&p), 1009600);
 }
+
+/* Sends a hundred datagrams, over a path where each waits `queue_us`; of it so much
+ * is `shared_us`. Something else lets it go a little later than the pacer would, who is told. */
+static void send_hundred(struct pace *p, uint64_t *now_us, uint32_t queue_us, uint32_t shared_us,
+                         bool is_told) {
+    for (unsigned i = 0; i < 100; i++) {
+        *now_us = u64_max(*now_us, pace_time(p)) + 15000;
+        if (is_told) pace_note_held(p);
+        pace_charge(p, PACE_DATAGRAM, *now_us);
+        uint64_t came_us = *now_us + 20000 + queue_us;
+        pace_on_ack(p,
+                    &(struct pace_ack){.bytes = PACE_DATAGRAM,
+                                       .datagrams = 1,
+                                       .sent_us = *now_us,
+                                       .received_us = (uint32_t)came_us,
+                                       .rtt_least_us = 40000,
+                                       .shared_us = shared_us},
+                    came_us + 20000);
+    }
+}
+
+Test(pace, leaves_a_shared_queue_to_who_sees_to_it) {
+    for (unsigned is_shared = 0; is_shared < 2; is_shared++) {
+        struct pace p;
+        uint64_t now_us = US_PER_S;
+        pace_init(&p, now_us);
+        send_hundred(&p, &now_us, 0, 0, false);
+        uint64_t before_bps = p.rate_bps;
+        send_hundred(&p, &now_us, 40000, is_shared ? 40000 : 0, false);
+        if (is_shared)
+            cr_assert_geq(p.rate_bps, before_bps);
+        else
+            cr_assert_lt(p.rate_bps, before_bps);
+        cr_assert_float_eq((double)p.whole_us, 40000, 2000, "the owner hears of all of it");
+    }
+}
+
+Test(pace, grows_where_something_else_holds_back_too) {
+    for (unsigned is_told = 0; is_told < 2; is_told++) {
+        struct pace p;
+        uint64_t now_us = US_PER_S;
+        pace_init(&p, now_us);
+        p.is_starting = false;
+        p.rate_bps = PACE_RATE_MIN;
+        for (unsigned i = 0; i < 5; i++) send_hundred(&p, &now_us, 0, 0, is_told);
+        if (is_told)
+            cr_assert_geq(p.rate_bps, 2 * PACE_RATE_MIN);
+        else
+            cr_assert_eq(p.rate_bps, PACE_RATE_MIN, "nobody asked for more");
+    }
+}
