@@ -1,21 +1,20 @@
 #include "core/link/uplink_estimate.h"
 
 #define RATE_MIN_BPS 100000ull
-#define AIM_US 4000.0   /* below what the links' own pacers aim at: they leave it to us */
-#define EXCESS_US 4000  /* beyond it: more than a slower rate is due */
-#define FULL_US 8000    /* a shared queue that begins an estimate, */
-#define FULL_STEPS 2    /* standing so long */
-#define UNUSED_STEPS 3  /* or so long, where nothing was held: bursts end sooner; */
-#define CUT 0.65        /* of the rate: one step down, */
-#define UNUSED_CUT 0.85 /* and where nothing was held */
-#define AGAIN_STEPS 10  /* where it was cut less long ago, all that was carried counts */
+#define AIM_US 4000.0  /* below what the links' own pacers aim at: they leave it to us */
+#define EXCESS_US 6000 /* beyond it: more than a slower rate is due */
+#define FULL_US 8000   /* a shared queue that begins an estimate, */
+#define FULL_STEPS 2   /* standing so long */
+#define UNUSED_STEPS 3 /* or so long, where nothing was held: bursts end sooner */
+#define CUT_STEPS 2.0  /* in which a queue that is seen has come, at least */
+#define AGAIN_STEPS 10 /* where it was cut less long ago, all that was carried counts */
 #define PACKET_BITS (1228 * 8.0)
 #define PACKET_MOST_US 15000 /* at 0.65 Mb/s */
 #define DRAINS_US 3000       /* less than the step before */
 #define REPORT_STEPS 2       /* links report so late */
-#define DRAIN_STEPS 2        /* a queue drains in, and then it takes */
+#define DRAIN_STEPS 3        /* a queue drains in, and then it takes */
 #define DRAIN_MOST 8         /* steps, of a long one */
-#define SETTLE_STEPS 3       /* until that is seen */
+#define SETTLE_STEPS 4       /* until that is seen */
 #define DRAIN_LEAST 0.5      /* of the rate */
 #define GENTLE 12.0          /* steps in which what is beyond the aim, or lacks, is corrected */
 #define GAIN_NEAR 0.003      /* a step without a queue, while the rate holds cells up: near */
@@ -135,9 +134,10 @@ static void drain(struct uplink_estimate *u, double elapsed_us) {
     uint64_t newest_bps = u->carried_bps[(uint8_t)(u->carried_next - 1) % UPLINK_CARRIED];
     uint64_t bps = u64_min(uplink_estimate_carried_bps(u), newest_bps);
     bps = u64_max(bps, RATE_MIN_BPS);
-    /* It may not have been in use all the time: then what was carried is less than it carries. */
-    double cut = is_held(u, elapsed_us) ? CUT : UNUSED_CUT;
-    if (u->calm_steps < AGAIN_STEPS) cut = 0; /* it was not enough */
+    /* It may not have been in use all the time: then what was carried is less than it carries, and
+     * how fast the queue has come says how much too high the rate is. */
+    double cut = 1 - u->queue_us / (CUT_STEPS * elapsed_us);
+    if (u->calm_steps < AGAIN_STEPS || cut < 0) cut = 0; /* it was not enough */
     bps = u64_max(bps, (uint64_t)(cut * (double)u->rate_bps));
     double late_us = u->growth_us * REPORT_STEPS;
     double idle_steps = (u->queue_us - aim_us(u) / 2 + late_us) / elapsed_us;

@@ -15,6 +15,7 @@
 #define SCORE_MARGIN 3              /* so that places do not change hands for little */
 #define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
 #define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent */
+#define PREEMPT_US (5 * US_PER_S)   /* between places that change hands */
 #define PARTS 4 /* of the source's substreams no child's part is less than one of these */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
@@ -106,7 +107,9 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     struct neighbour *least = least_of(c, s, child, index, true);
     if (least == NULL || admission_worth_bps(least) * WORTH_RATIO > admission_worth_bps(child))
         return false;
+    if (now_us - s->preempted_us[index] < PREEMPT_US) return false;
     if (!may_ask_to_leave(c)) return false;
+    s->preempted_us[index] = now_us;
     ask_to_leave(least, s, index, now_us);
     least->streams[s->track].child_heir = neighbour_id4(child);
     return true;

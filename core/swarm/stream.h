@@ -52,7 +52,8 @@ struct stream {
     struct window window;
     struct supply supplies[SUPPLIES];
     struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
-    uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it */
+    uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it, */
+    uint64_t preempted_us[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
     uint64_t fed_us;                         /* when all but a few substreams last had a parent */
     uint16_t hunger[SUPPLIES]; /* children that found nobody else, refused lately; decays */
     uint64_t newest_us;        /* when the newest head came */
