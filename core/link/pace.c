@@ -14,9 +14,11 @@
 #define IDLE_US (20 * US_PER_MS) /* without a datagram: what is sent next is a new train */
 #define PAUSED_US (50 * US_PER_MS)
 #define TRAIN_WAIT_US (800 * US_PER_MS) /* what a round may last for the sake of a train */
+#define START_ROUNDS 20                 /* that a start lasts at most */
 #define START_QUEUE_US 6000             /* a queue that ends the start, */
 #define START_DATAGRAMS 4               /* after so many, */
 #define START_CARRIED 0.87 /* where sending took less than this of the time of coming */
+#define FILLED 0.7         /* of the time: the rate, not the sender, is the limit */
 #define CHARGE_AHEAD_US (100 * US_PER_MS)
 
 static void period_clear(struct pace_period *period) {
@@ -60,6 +62,7 @@ void pace_charge(struct pace *p, size_t bytes, uint64_t now_us) {
     }
     if (is_large) p->charged_us = (uint32_t)now_us;
     if (p->round_sent < UINT16_MAX) p->round_sent++;
+    p->round_busy_us = (uint32_t)u64_min(p->round_busy_us + cost_us, UINT32_MAX);
     /* Held back: the bucket had not filled up again, or had for less than a quarter datagram. */
     bool is_held = p->is_held || now_us < p->next_us + cost_us / 4;
     if (is_held && p->round_held < UINT16_MAX) p->round_held++;
@@ -122,6 +125,10 @@ static void round_measure(struct pace *p, uint32_t shared_us, uint64_t now_us) {
     p->noise_us = (uint32_t)((7 * p->noise_us + u64_min(noise_us, NOISE_MAX_US)) / 8);
     if (p->queue_us < QUEUE_LOW_US + p->noise_us) p->low_us = now_us;
     p->is_limited = 2 * p->round_held > p->round_sent;
+    /* Of a frame's cells all but the first are held back for a moment, and then nothing is sent:
+     * what is delivered is then what was asked for. */
+    p->is_filled =
+        p->is_limited && (double)p->round_busy_us > FILLED * (double)(now_us - p->round_us);
     uint32_t kbps = delivered(p);
     if (kbps == 0) return;
     p->delivered_kbps = kbps;
@@ -133,7 +140,7 @@ static void round_start(struct pace *p, uint64_t now_us) {
     p->round_received_us = p->received_us;
     p->round_since_delay_us = p->last_delay_us;
     p->round_delay_us = INT32_MAX;
-    p->round_rise_us = p->round_fall_us = p->round_bytes = 0;
+    p->round_rise_us = p->round_fall_us = p->round_bytes = p->round_busy_us = 0;
     p->round_samples = p->round_sent = p->round_held = p->round_acked = p->round_lost = 0;
 }
 
@@ -236,6 +243,7 @@ void pace_on_ack(struct pace *p, const struct pace_ack *ack, uint64_t now_us) {
     if (!round_is_over(p, round_us, now_us)) return;
     round_measure(p, ack->shared_us, now_us);
     if (p->is_measured) pace_judge(p, ack, round_us, now_us);
+    if (p->is_starting && ++p->start_rounds == START_ROUNDS) p->is_starting = false;
     p->is_measured = true;
     round_start(p, now_us);
 }
@@ -258,4 +266,5 @@ void pace_on_outage(struct pace *p, uint64_t now_us) {
     uint64_t delivered = u64_max(pace_delivered(p), p->rate_bps / 4);
     p->rate_bps = pace_clamp((double)u64_min(p->rate_bps, delivered));
     p->is_starting = true;
+    p->start_rounds = 0;
 }

@@ -6,11 +6,12 @@
  * datagrams (a busy machine) mean nothing. A standing queue lowers the rate to what was delivered,
  * less what drains it; its absence, while the pacer is what holds the sender back, raises it. A
  * start doubles the rate a round until an acknowledgement shows both a queue and what the path
- * carried meanwhile, and then pauses until that queue is gone. The slower a path, the longer the
- * queue that it aims at: that is what makes several links over one bottleneck equal.
- * Random loss is no signal; loss above PACE_LOSS_HEAVY is a full short buffer. A queue that stays
- * although we pause is somebody else's: then the rate follows losses, as a TCP beside
- * it does, until the queue has been seen to drain.
+ * carried meanwhile, and then pauses until that queue is gone; or until it has lasted for some
+ * twenty rounds: from then on a frame that jitter draws apart would look like such a queue. The
+ * slower a path, the longer the queue that it aims at: that is what makes several links over one
+ * bottleneck equal. Random loss is no signal; loss above PACE_LOSS_HEAVY is a full short buffer. A
+ * queue that stays although we pause is somebody else's: then the rate follows losses, as a TCP
+ * beside it does, until the queue has been seen to drain.
  *
  * Copa (NSDI 2018) and SCReAM (RFC 8298) work from the same measurement and lost to this one in
  * tests/pacing; unlike theirs the rate stays where it was while the application sends less, and may
@@ -65,6 +66,7 @@ struct pace {
     int32_t round_delay_us, last_delay_us, round_since_delay_us; /* least, newest, at its begin */
     uint32_t round_rise_us, round_fall_us;                       /* sums of the steps up and down */
     uint32_t round_bytes;
+    uint32_t round_busy_us;                          /* what was sent takes at the rate */
     uint16_t round_samples, round_acked, round_lost; /* the latter datagrams, as are */
     uint16_t round_sent, round_held;                 /* those, and what the pacer held back */
     uint16_t acked, lost;                            /* since loss was last judged */
@@ -77,8 +79,8 @@ struct pace {
     uint32_t cut_least_us, cut_most_us; /* of the queue since cut_us, */
     uint32_t resume_kbps;               /* and the rate where it turns out not to be ours */
     uint32_t yield_s;                   /* until then no competing */
-    uint8_t quiet_rounds, heavy_judged;
-    bool has_origin, is_starting, is_measured, is_draining, is_out, is_limited;
+    uint8_t quiet_rounds, heavy_judged, start_rounds;
+    bool has_origin, is_starting, is_measured, is_draining, is_out, is_limited, is_filled;
     bool is_competing, is_settling;
     bool is_held;  /* what is sent next was */
     bool has_lost; /* in this period */

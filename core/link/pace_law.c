@@ -149,13 +149,13 @@ static void shrink(struct pace *p, const struct pace_ack *ack, uint64_t round_us
         return;
     }
     double excess_us = p->queue_us - aim_us(p);
-    if (p->is_limited && excess_us > PACE_QUEUE_US && p->delivered_kbps > 0) {
+    if (p->is_filled && excess_us > PACE_QUEUE_US && p->delivered_kbps > 0) {
         pace_drain(p, ack, excess_us, now_us);
         return;
     }
     double factor = 1 - excess_us / (double)(SETTLE_ROUNDS * round_us);
     double rate = (double)p->rate_bps, delivered = (double)p->delivered_kbps * PACE_KBPS;
-    if (p->is_limited) {
+    if (p->is_filled) {
         /* With a queue standing, what was delivered is what the path carries. */
         p->full_kbps = p->delivered_kbps;
         double next = delivered * (factor < 0.5 ? 0.5 : factor);
