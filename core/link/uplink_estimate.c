@@ -1,6 +1,6 @@
 #include "core/link/uplink_estimate.h"
 
-#define RATE_MIN_BPS 100000ull
+#define RATE_MIN_BPS 50000ull
 #define AIM_US 4000.0  /* below what the links' own pacers aim at: they leave it to us */
 #define EXCESS_US 6000 /* beyond it: more than a slower rate is due */
 #define FULL_US 8000   /* a shared queue that begins an estimate, */
@@ -181,7 +181,7 @@ static void adjust(struct uplink_estimate *u, double elapsed_us) {
         u->settle_steps--;
     } else if (is_over) {
         drain(u, elapsed_us);
-    } else if (u->rate_bps > 0) {
+    } else if (u->rate_bps > 0 && u->links >= UPLINK_LINKS_MIN) {
         double next = (double)u->rate_bps * (1 + gain_of(u, elapsed_us));
         u->rate_bps = u64_max((uint64_t)next, RATE_MIN_BPS);
     }
@@ -194,7 +194,7 @@ void uplink_estimate_step(struct uplink_estimate *u, uint64_t now_us) {
     u->queue_before_us = u->queue_us;
     u->queue_us = u->links < UPLINK_LINKS_MIN ? 0 : queue_shared(u);
     carry(u, elapsed_us, (double)u->queue_us - before_us);
-    if (u->links >= UPLINK_LINKS_MIN) adjust(u, elapsed_us);
+    adjust(u, elapsed_us);
     step_start(u, now_us);
 }
 

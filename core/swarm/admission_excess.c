@@ -50,6 +50,11 @@ static struct neighbour *least_of(const struct channel *c, const struct stream *
     return least;
 }
 
+/* Of what nobody else has from the source all others hang on this child. */
+static bool is_last(const struct channel *c, const struct stream *s, unsigned index) {
+    return c->is_source && admission_holders(c, s->track, index) < 2;
+}
+
 static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     ns->child_granted &= ~(1u << index);
@@ -162,8 +167,8 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
     if (c->node->uplink.rate_bps == 0) return false;
     unsigned other = 0;
     struct neighbour *low = lowest(c, s, child, index, &other);
-    if (low == NULL || score_of(s, low) + SCORE_MARGIN > score_of(s, child)) return false;
-
+    if (low == NULL || is_last(c, s, other)) return false;
+    if (score_of(s, low) + SCORE_MARGIN > score_of(s, child)) return false;
     end(c, s, low, other);
     return true;
 }
@@ -236,9 +241,9 @@ static void settle_excess(struct channel *c, struct stream *s, struct neighbour 
     const struct node *n = c->node;
     for (; ns->child_excess; ns->child_excess &= ns->child_excess - 1) {
         unsigned index = (unsigned)__builtin_ctz(ns->child_excess);
-        if (admission_granted_bps(n) + n->uplink.control_bps >
-            uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT)
-            end(c, s, nb, index);
+        bool is_over = admission_granted_bps(n) + n->uplink.control_bps >
+                       uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT;
+        if (is_over && !is_last(c, s, index)) end(c, s, nb, index);
     }
     ns->child_changed = c->grants_changed = true;
 }

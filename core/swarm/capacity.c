@@ -3,7 +3,7 @@
 #define WINDOW_US (250 * US_PER_MS)
 #define GROWTH_PERCENT 150 /* of what was sent, while the uplink was never full, */
 #define GROWTH_BPS 200000  /* and so much more */
-#define PROBED_LEAST_BPS 100000
+#define PROBED_LEAST_BPS 50000
 #define RETRY_US (4 * US_PER_S) /* after so long without anybody held up, an eighth */
 #define RETRY_USED_PERCENT 75   /* of the rate: below that it limits nobody */
 #define RETRY_SHARE 8

@@ -138,7 +138,7 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
     struct slot *slot = window_slot(&s->window, h->number, now_us);
     if (slot == NULL || slot->chunk != NULL) return NULL;
     slot->head_us = now_us;
-    if (h->number == s->window.newest) s->newest_us = now_us;
+    if (h->number == s->window.newest) stream_note_newest(s, h, now_us);
     window_set_chunk(&s->window, slot, chunk);
     if (h->flags & HEAD_END) {
         s->has_end = true;

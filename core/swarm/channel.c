@@ -17,6 +17,13 @@ uint64_t channel_lateness_us(const struct channel *c, uint64_t capture_us, uint6
     return lateness < 0 ? 0 : (uint64_t)lateness;
 }
 
+uint64_t channel_tell_us(const struct channel *c) {
+    uint64_t bps = 1;
+    for (size_t t = 0; t < c->streams_len; t++)
+        bps += (uint64_t)c->streams[t].substream_bps * c->streams[t].substreams;
+    return u64_min(u64_max(TELL_US * TELL_BPS / bps, TELL_US), TELL_MOST_US);
+}
+
 struct stream *channel_stream(struct channel *c, uint8_t track) {
     return track < c->streams_len ? &c->streams[track] : NULL;
 }
@@ -205,9 +212,18 @@ static unsigned dials_eager(struct channel *c, unsigned up, uint64_t now_us) {
     return (unsigned)u64_min(more, DIALS_EAGER);
 }
 
+/* A dial is a datagram of full size, and four where nobody answers: a thin uplink takes them one
+ * after the other. */
+static unsigned dials_at_once(const struct channel *c, unsigned up) {
+    uint64_t most = up < NEIGHBOURS_FEW ? DIALS_FEW : DIALS_MAX;
+    if (!capacity_is_known(&c->node->uplink.capacity)) return (unsigned)most;
+    uint64_t carried = uplink_capacity_bps(c->node) / DIAL_BPS;
+    return (unsigned)u64_min(most, u64_max(carried, 1));
+}
+
 static void dial(struct channel *c, uint64_t now_us) {
     unsigned dialling, up = channel_links_up(c, &dialling, now_us);
-    unsigned most = dials_eager(c, up, now_us) + (up < NEIGHBOURS_FEW ? DIALS_FEW : DIALS_MAX);
+    unsigned most = dials_eager(c, up, now_us) + dials_at_once(c, up);
     while (dialling < most && up + dialling < NEIGHBOURS_TARGET && node_has_room(c)) {
         struct candidate *candidate = sampler_next(&c->sampler, &c->node->rng, now_us);
         if (candidate == NULL) return;
@@ -238,8 +254,8 @@ void channel_tick(struct channel *c, uint64_t now_us) {
     count_tick(c, now_us);
     play_step(c, now_us);
     serve_tick(c, now_us);
-    have_tick(c, now_us);
     offer_tick(c, now_us);
+    have_tick(c, now_us); /* in the same datagrams */
     gossip_tick(c, now_us);
     announce_tick(c, now_us);
     trim(c, now_us);

@@ -19,12 +19,15 @@
 #define DIALS_MAX 4 /* at once, */
 #define DIALS_FEW 8 /* with fewer than NEIGHBOURS_FEW links, */
 #define NEIGHBOURS_FEW 8
+#define DIAL_BPS 150000                /* of uplink for each dial at a time */
 #define DIALS_EAGER 12                 /* and as many more while no link is up, one each */
 #define DIAL_SLOW_US (600 * US_PER_MS) /* without an answer: one more in its place */
 #define DIAL_EAGER_US (100 * US_PER_MS)
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
-#define HAVE_PERIOD_US (1000 * US_PER_MS)
+#define TELL_US US_PER_S            /* OFFER and HAVE to each neighbour, */
+#define TELL_BPS 1000000            /* less often where the stream is thinner, */
+#define TELL_MOST_US (4 * US_PER_S) /* but so often */
 #define PENDING_WAIT_US                                                                            \
     (20 * US_PER_MS) /* a cell waits this long before its sender is asked for the head */
 #define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
@@ -106,6 +109,8 @@ struct channel {
 /* Where a chunk stands in time relative to the source: how long after the earliest possible arrival
  * it is now. 0 before the first head. */
 uint64_t channel_lateness_us(const struct channel *c, uint64_t capture_us, uint64_t now_us);
+/* How often each neighbour is told what we have: with a thin stream that is a large part of it. */
+uint64_t channel_tell_us(const struct channel *c);
 struct stream *channel_stream(struct channel *c, uint8_t track); /* NULL: no such track */
 void channel_wake(struct channel *c, uint64_t now_us);           /* a tick at once */
 /* Links with neighbours that are up; those that may soon be. */

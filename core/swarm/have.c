@@ -1,4 +1,5 @@
-/* have.c - what we hold, told to neighbours when it changes, at most once in HAVE_PERIOD_US each.
+/* have.c - what we hold, told to neighbours when it changes, at most once in channel_tell_us
+ * each.
  *
  * The message is the state of the newest 64 chunks of every track, not a change to it: 13 bytes a
  * track, unreliable, and a lost one costs nothing. */
@@ -28,7 +29,7 @@ static bool tell(struct channel *c, struct neighbour *nb, const struct writer *w
     if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) return true;
     if (link_send_unreliable(nb->peer->link, w->start, writer_len(w), 0, now_us)) return true;
     nb->have_version = c->have_version;
-    c->have_us[nb->at] = now_us + HAVE_PERIOD_US;
+    c->have_us[nb->at] = now_us + 3 * channel_tell_us(c) / 2; /* or with the next OFFER */
     return true;
 }
 

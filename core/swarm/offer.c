@@ -7,7 +7,6 @@
 #include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 
-#define OFFER_PERIOD_US (1 * US_PER_S)
 #define OFFER_SIZE_MAX (17 + TRACKS_MAX * (2 + SUPPLIES))
 #define HOP_US (2 * (int64_t)US_PER_MS) /* in a parent that does not wait */
 
@@ -85,13 +84,15 @@ void offer_send(struct neighbour *nb, uint64_t now_us) {
 void offer_tick(struct channel *c, uint64_t now_us) {
     if (!c->has_manifest || c->node->uplink.rate_bps == 0) return;
     bool is_fixed = c->is_source;
+    uint64_t period_us = channel_tell_us(c);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
-        if (now_us - nb->offer_sent_us < OFFER_PERIOD_US) continue;
+        if (now_us - nb->offer_sent_us < period_us) continue;
         if (!is_fixed) fix_source_offset(c);
         is_fixed = true;
         offer_send(nb, now_us);
+        c->have_us[i] = 0;
     }
 }
 

@@ -19,7 +19,7 @@
 #define REPAIR_CHUNKS 128               /* looked at in one tick, from the first hole on */
 #define STARVED_LEAST 1                 /* substreams, and an eighth of all, may lack a parent; */
 #define STARVED_US (1500 * US_PER_MS)   /* with more for so long nothing is repaired */
-#define OFFER_OLD_US (3 * US_PER_S)     /* three were lost: its lag may be another */
+#define OFFER_OLD 3                     /* periods: three were lost, its lag may be another */
 #define HELD_MARGIN_US (50 * (int64_t)US_PER_MS) /* beyond its lag: it varies */
 #define OTHERS_FIRST 2 /* requests of a chunk that do not go to the source */
 #define REQUESTS_A_TICK 16
@@ -46,7 +46,8 @@ static bool probably_holds(const struct channel *c, const struct neighbour *nb,
                            const struct stream *s, const struct slot *slot, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
     if (nb->role == ROLE_SOURCE) return true;
-    if (!ns->has_lags || now_us - nb->offered_us > OFFER_OLD_US || slot->chunk == NULL)
+    if (!ns->has_lags || now_us - nb->offered_us > OFFER_OLD * channel_tell_us(c) ||
+        slot->chunk == NULL)
         return false;
     if (ns->has_held && slot->number <= ns->newest) return false; /* it said that it does not */
     uint8_t most = 0;

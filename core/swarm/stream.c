@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#define PERIOD_FIRST_US (33 * US_PER_MS)
+#define PERIOD_LEAST_US (5 * US_PER_MS)
+#define PERIOD_MOST_US (500 * US_PER_MS)
+
 uint8_t substreams_for(uint8_t kind, uint32_t bitrate_bps) {
     if (kind == TRACK_AUDIO) return 2;
     if (bitrate_bps < 500000) return 4;
@@ -14,10 +18,22 @@ void stream_init(struct stream *s, uint8_t track, const struct track *descriptio
     s->kind = description->kind;
     s->substreams = substreams_for(description->kind, description->bitrate_bps);
     s->substream_bps = description->bitrate_bps / s->substreams;
+    s->period_us = PERIOD_FIRST_US;
     window_init(&s->window);
 }
 
 void stream_release(struct stream *s) { window_clear(&s->window); }
+
+void stream_note_newest(struct stream *s, const struct head *h, uint64_t now_us) {
+    if (s->newest_us != 0 && h->number > s->newest_number) {
+        uint64_t us = u64_sub(h->capture_us, s->newest_capture_us) / (h->number - s->newest_number);
+        us = u64_min(u64_max(us, PERIOD_LEAST_US), PERIOD_MOST_US);
+        s->period_us = (uint32_t)((7 * (uint64_t)s->period_us + us) / 8);
+    }
+    s->newest_us = now_us;
+    s->newest_capture_us = h->capture_us;
+    s->newest_number = h->number;
+}
 
 uint32_t stream_all_substreams(const struct stream *s) {
     return (uint32_t)((1ull << s->substreams) - 1);

@@ -55,9 +55,12 @@ struct stream {
     uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it, */
     uint64_t preempted_us[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
     uint64_t fed_us;                         /* when all but a few substreams last had a parent */
-    uint16_t hunger[SUPPLIES]; /* children that found nobody else, refused lately; decays */
-    uint64_t newest_us;        /* when the newest head came */
-    uint64_t late_since_us;    /* parents that were given up for lateness since then */
+    uint16_t hunger[SUPPLIES];  /* children that found nobody else, refused lately; decays */
+    uint64_t newest_us;         /* when the newest head came, */
+    uint64_t newest_capture_us; /* of what it is, */
+    uint32_t newest_number;
+    uint32_t period_us;     /* and the time from one capture to the next, smoothed */
+    uint64_t late_since_us; /* parents that were given up for lateness since then */
     unsigned late_moves;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
@@ -91,6 +94,8 @@ void stream_release(struct stream *s);
 static inline uint8_t stream_substream(const struct stream *s, uint32_t number, uint32_t index) {
     return (uint8_t)((SUBSTREAM_STEP * number + index) % s->substreams);
 }
+/* The head of a chunk that is newer than all was verified. */
+void stream_note_newest(struct stream *s, const struct head *h, uint64_t now_us);
 /* Bit s for each substream. */
 uint32_t stream_all_substreams(const struct stream *s);
 /* Cells of a chunk of `cells` cells that belong to these substreams. */

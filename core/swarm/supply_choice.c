@@ -15,11 +15,9 @@
 #define LOAD_COST_US (1 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
-#define OFFER_LASTS_US (4 * US_PER_S)
-#define CHUNK_US (33 * US_PER_MS)        /* about what a chunk of video lasts, */
-#define SOUND_CHUNK_US (107 * US_PER_MS) /* and of sound */
-#define DWELL_US (5 * US_PER_S)          /* with a parent before it is left for a better one, */
-#define DWELL_SHORT_US (1 * US_PER_S)    /* and for one that is so much better: */
+#define OFFER_LASTS 4                           /* periods */
+#define DWELL_US (5 * US_PER_S)       /* with a parent before it is left for a better one, */
+#define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
 #define BALANCE_MOVES 2       /* of one stream in one period */
 #define BALANCE_MOVES_LARGE 6 /* where that much is gained */
@@ -58,7 +56,7 @@ static bool is_parent(const struct channel *c, const struct neighbour *nb) {
 }
 
 static bool is_offer_good(const struct neighbour *nb, uint64_t now_us) {
-    return nb->has_offer && now_us - nb->offered_us < OFFER_LASTS_US;
+    return nb->has_offer && now_us - nb->offered_us < OFFER_LASTS * channel_tell_us(nb->channel);
 }
 
 /* What we are worth to a parent: what we give, and could. */
@@ -114,8 +112,7 @@ static void take_next(struct stream *s, unsigned index, struct neighbour *nb, ui
     /* What is captured until it can say yes still comes from the old one. */
     uint32_t ahead = 1;
     if (index != SUPPLY_HEADS) /* those are small: rather twice than not at all */
-        ahead +=
-            (uint32_t)(neighbour_rtt_us(nb) / (s->kind == TRACK_AUDIO ? SOUND_CHUNK_US : CHUNK_US));
+        ahead += (uint32_t)(neighbour_rtt_us(nb) / s->period_us);
     supply->next_owes_from = s->window.has_newest ? s->window.newest + ahead : s->start;
     supply_ask(s, nb, index, supply->next_owes_from);
     nb->spare_bps = u64_sub(nb->spare_bps, admission_cost_bps(s, index));

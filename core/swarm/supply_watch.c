@@ -5,14 +5,15 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
-#define LATE_US (100 * US_PER_MS)        /* of cells that others' heads announce */
-#define LATE_CHUNKS 3                    /* that lack cells of one substream */
-#define OWED_CHUNKS 15                   /* half a second at 30 frames a second */
+#define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
+#define LATE_CHUNKS 3             /* that lack cells of one substream */
+#define OWED_US (500 * US_PER_MS)
 #define LATE_MOVES 4                     /* parents that are given up for lateness in one period: */
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
-#define PROBE_AFTER_US (100 * US_PER_MS)   /* of silence */
+#define PROBE_AFTER_US (100 * US_PER_MS)   /* of silence, */
+#define SILENT_PERIODS 3                   /* and so many chunks */
 #define PROBE_ANSWER_US (120 * US_PER_MS)  /* an acknowledgement is delayed, and jitter */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define BALANCE_PERIOD_US (1 * US_PER_S)
@@ -23,8 +24,9 @@
  * one by one. Before anything was played, all from the start. */
 static uint32_t owed_from(const struct stream *s) {
     uint32_t hole = stream_first_hole(s);
-    if (!s->has_played || s->window.newest < OWED_CHUNKS) return hole;
-    uint32_t least = s->window.newest - OWED_CHUNKS;
+    uint32_t owed = (uint32_t)(OWED_US / s->period_us);
+    if (!s->has_played || s->window.newest < owed) return hole;
+    uint32_t least = s->window.newest - owed;
     return hole > least ? hole : least;
 }
 
@@ -63,7 +65,7 @@ static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBS
 
 /* Somebody has what our parent for heads has not sent. */
 static bool others_are_ahead(const struct channel *c, const struct stream *s, uint64_t now_us) {
-    if (now_us - c->media_us < MEDIA_FLOWS_US) return true;
+    if (now_us - c->media_us < u64_max(MEDIA_FLOWS_US, 2 * s->period_us)) return true;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
@@ -82,8 +84,7 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
     if (index != SUPPLY_HEADS)
         return is_dry || (late[index] >= LATE_CHUNKS &&
                           silent_us >= LATE_ALIVE_US + neighbour_rtt_us(supply->parent));
-    uint64_t interval_us = s->kind == TRACK_AUDIO ? 110 * US_PER_MS : 40 * US_PER_MS;
-    return silent_us > LATE_ALIVE_US + 2 * interval_us && others_are_ahead(c, s, now_us);
+    return silent_us > LATE_ALIVE_US + 2 * s->period_us && others_are_ahead(c, s, now_us);
 }
 
 /* Nothing at all comes over the link. While others have newer media that says enough; where nobody
@@ -91,18 +92,20 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
 static bool is_silent(const struct channel *c, const struct stream *s, const struct supply *supply,
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
-    if (has_arrived && now_us - supply->arrived_us <= PROBE_AFTER_US) return false;
+    /* A substream of small chunks has nothing to send in most of them. */
+    uint64_t after_us = u64_max(PROBE_AFTER_US, SILENT_PERIODS * s->period_us);
+    if (has_arrived && now_us - supply->arrived_us <= after_us) return false;
     struct neighbour *nb = supply->parent;
     uint64_t rtt_us = neighbour_rtt_us(nb);
     /* One that has just been asked may have been idle before. */
     uint64_t heard_us = u64_max(neighbour_received_us(nb), supply->asked_us);
-    if (heard_us + PROBE_AFTER_US > now_us) return false;
+    if (heard_us + after_us > now_us) return false;
     if (nb->probed_us <= heard_us) {
         offer_send(nb, now_us);
         nb->probed_us = now_us;
     }
     if (now_us - nb->probed_us > PROBE_ANSWER_US + 2 * rtt_us) return true;
-    uint64_t wait_us = u64_max(PARENT_SILENT_US, 4 * rtt_us);
+    uint64_t wait_us = u64_max(u64_max(PARENT_SILENT_US, 4 * rtt_us), after_us);
     return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
 

@@ -7,8 +7,10 @@
  * media says better (capacity.h). Who has declared an uplink is not probed. */
 #include "core/swarm/engine.h"
 
-#define DATAGRAMS_FIRST 8              /* 100 ms at 0.8 Mb/s */
-#define DATAGRAMS_LONG 32              /* 32 ms at 10 Mb/s */
+#define DATAGRAMS_FIRST 5 /* 70 ms at 0.7 Mb/s */
+#define DATAGRAMS_LEAST 8
+#define DATAGRAMS_MOST 32 /* 32 ms at 10 Mb/s */
+#define SPAN_AIM_US (30 * US_PER_MS)
 #define SPAN_SHORT_US (15 * US_PER_MS) /* of the first: jitter would be too much of it */
 #define JITTER_US (4 * US_PER_MS)      /* by which any span may be too short */
 #define RESULTS 2                      /* of different neighbours, where there are two */
@@ -57,8 +59,9 @@ void uplink_probe_take(struct node *n, struct link *link, const struct link_trai
     p->is_waiting = false;
     p->sent_us = now_us;
     if (train->came * 2 < train->sent) return; /* a queue that short says something else */
-    if (train->span_us < SPAN_SHORT_US && p->datagrams < DATAGRAMS_LONG) {
-        p->datagrams = DATAGRAMS_LONG;
+    if (train->span_us < SPAN_SHORT_US && p->datagrams < DATAGRAMS_MOST) {
+        uint64_t more = (uint64_t)(train->came - 1) * SPAN_AIM_US / u64_max(train->span_us, 1) + 1;
+        p->datagrams = (uint8_t)u64_min(u64_max(more, DATAGRAMS_LEAST), DATAGRAMS_MOST);
         uplink_probe_tick(n, now_us);
         return;
     }

@@ -5,6 +5,8 @@
 
 #define INIT_TEXT "an initialisation segment"
 #define AUDIO_US 106667u
+#define FRAGMENT_BYTES 4096 /* as media/source.c: frames until so many bytes, */
+#define FRAGMENTS_LEAST 10  /* but so many fragments a second */
 
 static uint64_t utc(const struct world *w) { return UTC_START_US + network_now(w->network); }
 
@@ -26,11 +28,27 @@ static void fill(struct world *w, struct fragment *f) {
     for (; i < f->len; i++) f->data[i] = (uint8_t)rng_u64(&w->media_rng);
 }
 
+/* Frames of a fragment. */
+static unsigned frames_each(const struct scenario *c) {
+    double mean = c->bitrate / 8 / c->fps;
+    unsigned most = c->fps > FRAGMENTS_LEAST ? c->fps / FRAGMENTS_LEAST : 1;
+    unsigned frames = 1;
+    while (frames < most && frames * mean < FRAGMENT_BYTES) frames++;
+    return frames;
+}
+
+/* Fragments from one that begins with a keyframe to the next. */
+static uint64_t group_of(const struct scenario *c) {
+    return u64_max((uint64_t)(c->keyframe_period * c->fps) / frames_each(c), 1);
+}
+
 /* The mean over a group of pictures is the bit rate; a keyframe takes its ratio of a frame. */
-static size_t frame_size(const struct scenario *c, uint64_t frame, uint64_t group) {
+static size_t fragment_size(const struct scenario *c, uint64_t k) {
+    unsigned frames = frames_each(c);
     double mean = c->bitrate / 8 / c->fps, key = mean * c->keyframe_ratio;
-    if (frame % group == 0 || group == 1) return (size_t)key;
-    return (size_t)((mean * (double)group - key) / (double)(group - 1));
+    double others = (double)(group_of(c) * frames - 1);
+    double other = others > 0 ? (mean * (others + 1) - key) / others : 0;
+    return (size_t)(k % group_of(c) == 0 ? key + (frames - 1) * other : frames * other);
 }
 
 static bool is_sound(const struct world *w, uint8_t track) {
@@ -38,18 +56,18 @@ static bool is_sound(const struct world *w, uint8_t track) {
 }
 
 uint64_t media_at_us(const struct world *w, uint8_t track, uint64_t k) {
-    return is_sound(w, track) ? k * AUDIO_US : k * US_PER_S / w->scenario.fps;
+    if (is_sound(w, track)) return k * AUDIO_US;
+    return k * frames_each(&w->scenario) * US_PER_S / w->scenario.fps;
 }
 
 struct fragment *media_fragment(struct world *w, uint8_t track, uint64_t k, uint64_t capture_us) {
     const struct scenario *c = &w->scenario;
     bool sound = is_sound(w, track);
-    uint64_t group = u64_max((uint64_t)(c->keyframe_period * c->fps), 1);
     double sound_len = c->audio / 8 * AUDIO_US / (double)US_PER_S;
-    struct fragment *f = fragment_new(sound ? (size_t)sound_len : frame_size(c, k, group));
+    struct fragment *f = fragment_new(sound ? (size_t)sound_len : fragment_size(c, k));
     if (f == NULL) world_fail("no memory");
     f->track = track;
-    f->random_access = sound || k % group == 0;
+    f->random_access = sound || k % group_of(c) == 0;
     f->pts_us = media_at_us(w, track, k);
     f->duration_us = (uint32_t)media_at_us(w, track, 1);
     f->capture_us = capture_us;
@@ -70,12 +88,11 @@ static bool is_on_air(const struct world *w) { return w->residents[0].is_up && !
 
 static void on_frame(void *context) {
     struct world *w = context;
-    const struct scenario *c = &w->scenario;
-    uint64_t at_us = w->broadcast_us + w->frame * US_PER_S / c->fps;
+    uint64_t at_us = w->broadcast_us + media_at_us(w, VIDEO, w->frame);
     if (!is_on_air(w) || network_now(w->network) < at_us) return;
     publish(w, media_fragment(w, VIDEO, w->frame, utc(w)));
     w->frame++;
-    network_at(w->network, w->broadcast_us + w->frame * US_PER_S / c->fps, on_frame, w);
+    network_at(w->network, w->broadcast_us + media_at_us(w, VIDEO, w->frame), on_frame, w);
 }
 
 static void on_audio(void *context) {

@@ -55,3 +55,18 @@ Test(uplink_estimate, says_nothing_about_a_single_link) {
     }
     cr_assert_eq(uplink_estimate_bps(&u), UINT64_MAX);
 }
+
+Test(uplink_estimate, ends_a_drain_also_where_links_have_gone) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uint64_t now_us = second(&u, 0, 5000000, 0, 0, true);
+    uplink_estimate_start(&u, 5000000);
+    for (unsigned k = 0; k < LINKS; k++) uplink_estimate_link(&u, 60000);
+    uplink_estimate_sent(&u, 62500);
+    uplink_estimate_held(&u, UPLINK_STEP_US);
+    now_us += UPLINK_STEP_US;
+    uplink_estimate_step(&u, now_us);
+    cr_assert_lt(uplink_estimate_bps(&u), u.rate_bps, "it drains");
+    for (unsigned i = 0; i < 10; i++) uplink_estimate_step(&u, now_us += UPLINK_STEP_US);
+    cr_assert_eq(uplink_estimate_bps(&u), u.rate_bps);
+}
