@@ -144,6 +144,14 @@ int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t 
     return err;
 }
 
+void link_ping(struct link *l, uint64_t now_us) {
+    if (l->state == LINK_CLOSED) return;
+    links_enter(l->links, now_us);
+    l->ping_is_due = true;
+    links_touch(l);
+    links_leave(l->links);
+}
+
 int link_send_train(struct link *l, unsigned datagrams, uint64_t now_us) {
     if (l->state != LINK_UP || !l->session.is_ready) return ERR_STATE;
     links_enter(l->links, now_us);

@@ -124,6 +124,8 @@ MUST_CHECK int link_send_message(struct link *l, const void *data, size_t len, u
 MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
                                     uint64_t now_us);
 
+/* Sends something that the peer acknowledges within 25 ms. */
+void link_ping(struct link *l, uint64_t now_us);
 /* Sends 2 to FRAME_TRAIN_MAX full datagrams without content at once, whatever the pacer says, to
  * see how fast they come: handler->train, where none of what matters is lost. Returns 0, or
  * ERR_STATE where the link is not up. */

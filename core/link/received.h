@@ -3,9 +3,9 @@
  * Which counters came stands in the session's replay windows; a second record would only take
  * room. An acknowledgement is due at once when a counter is skipped (2 ms after the one before, at
  * least), so that the sender knows of a loss one round trip after it; 3 ms after one that came
- * late; otherwise after RECEIVED_ELICITING_MAX datagrams or RECEIVED_DELAY_US (RFC 9000, 13.2, and
- * the acknowledgement frequency draft). Messages, and the first datagrams of a session, wait for
- * RECEIVED_PROMPT_US. Holes are reported for half a second to a second: what is older was said
+ * late; otherwise after RECEIVED_ELICITING_MAX datagrams or RECEIVED_DELAY_US (60RFC 9000, 13.2,
+ * and the acknowledgement frequency draft). Messages, and the first datagrams of a session, wait
+ * for RECEIVED_PROMPT_US. Holes are reported for half a second to a second: what is older was said
  * several times. */
 #ifndef RECEIVED_H
 #define RECEIVED_H

@@ -8,7 +8,7 @@
 #define SOURCE_HEADS 4            /* children with heads from the source: 2 % of the rate each */
 #define CELL_COST_PERCENT 108     /* of a substream's media: headers, and cells that are lost */
 #define HEADS_COST_PERCENT 3      /* of the stream */
-#define ADMIT_PERCENT 88          /* of the uplink, to those who have the substream from another */
+#define ADMIT_PERCENT 90          /* of the uplink, to those who have the substream from another */
 #define REFUSED_US (3 * US_PER_S) /* a child that found nobody asks again sooner */
 #define GUESS_STRETCH 2           /* times what an uplink is guessed to carry, to the starved */
 #define GONE_US (250 * US_PER_MS) /* acknowledgements come more often while cells flow */

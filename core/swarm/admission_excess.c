@@ -9,13 +9,15 @@
 #include "core/swarm/serve.h"
 
 /* What may be granted while others are about to leave: a queue grows from here on. */
-#define ADMIT_MOST_PERCENT 98
+#define ADMIT_MOST_PERCENT 100
 #define EXCESS_LEAST 1              /* children asked to leave at once, */
 #define EXCESS_SHARE 16             /* or one of so many substreams served */
 #define SCORE_MARGIN 3              /* so that places do not change hands for little */
 #define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
 #define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent */
-#define PREEMPT_US (5 * US_PER_S)   /* between places that change hands */
+#define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
+#define WORTH_CLEAR 4               /* and to who is worth so many times as much */
+#define PREEMPT_CLEAR_US (300 * US_PER_MS)
 #define PARTS 4 /* of the source's substreams no child's part is less than one of these */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
@@ -112,7 +114,9 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     struct neighbour *least = least_of(c, s, child, index, true);
     if (least == NULL || admission_worth_bps(least) * WORTH_RATIO > admission_worth_bps(child))
         return false;
-    if (now_us - s->preempted_us[index] < PREEMPT_US) return false;
+    uint64_t clear_bps = admission_worth_bps(least) * WORTH_CLEAR;
+    uint64_t wait_us = admission_worth_bps(child) < clear_bps ? PREEMPT_US : PREEMPT_CLEAR_US;
+    if (now_us - s->preempted_us[index] < wait_us) return false;
     if (!may_ask_to_leave(c)) return false;
     s->preempted_us[index] = now_us;
     ask_to_leave(least, s, index, now_us);

@@ -7,7 +7,7 @@
 
 #define SOURCE_COPIES 1          /* of a substream, that the source gives freely */
 #define CROWD 4                  /* neighbours from which on the source saves */
-#define ADMIT_STARVED_PERCENT 95 /* of the uplink, to those who have the substream from nobody */
+#define ADMIT_STARVED_PERCENT 97 /* of the uplink, to those who have the substream from nobody */
 #define WORTH_RATIO 2            /* for which a child takes another's place */
 #define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
 

@@ -103,6 +103,7 @@ struct chunk *chunk_new(struct chunk_pool *pool, const struct head *head, const 
     b->references++;
     *c = (struct chunk){.references = 1,
                         .tag = tag,
+                        .all = head_all_cells(&b->head),
                         .head = &b->head,
                         .body = b,
                         .encoded_len = (uint16_t)encoded_len};
@@ -129,9 +130,6 @@ const uint8_t *chunk_cell(const struct chunk *c, uint32_t index) {
     return chunk_payload(c) + (size_t)index * c->head->cell_size;
 }
 
-bool chunk_is_complete(const struct chunk *c) { return chunk_missing(c) == 0; }
-uint64_t chunk_missing(const struct chunk *c) { return head_all_cells(c->head) & ~c->have; }
-
 size_t chunk_size(const struct chunk *c) {
     return sizeof *c + sizeof *c->body + c->encoded_len + c->head->size;
 }
@@ -151,5 +149,5 @@ int chunk_add_cell(struct chunk *c, uint32_t index, const void *payload, size_t 
 
 void chunk_fill(struct chunk *c, const void *payload) {
     if (c->head->size > 0) memcpy(body_payload(c->body), payload, c->head->size);
-    c->body->have = c->have = head_all_cells(c->head);
+    c->body->have = c->have = c->all;
 }

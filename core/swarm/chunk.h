@@ -18,7 +18,8 @@ struct chunk_body;
 struct chunk {
     unsigned references;
     uint32_t tag;            /* head_tag of the encoded head */
-    uint64_t have;           /* cells held */
+    uint64_t have;           /* cells held, */
+    uint64_t all;            /* and those that there are */
     const struct head *head; /* the body's */
     struct chunk_body *body;
     uint16_t encoded_len;
@@ -44,8 +45,8 @@ void chunk_unref(struct chunk *c);
 const uint8_t *chunk_encoded(const struct chunk *c);
 const uint8_t *chunk_payload(const struct chunk *c);
 const uint8_t *chunk_cell(const struct chunk *c, uint32_t index);
-bool chunk_is_complete(const struct chunk *c);
-uint64_t chunk_missing(const struct chunk *c);
+static inline uint64_t chunk_missing(const struct chunk *c) { return c->all & ~c->have; }
+static inline bool chunk_is_complete(const struct chunk *c) { return chunk_missing(c) == 0; }
 /* Bytes that it takes in memory, its body counted in full. */
 size_t chunk_size(const struct chunk *c);
 /* Checks and stores a cell. Returns 0, ERR_DUPLICATE, ERR_RANGE or ERR_HASH. */

@@ -70,7 +70,7 @@ struct neighbour {
     /* Its newest OFFER, less what we have asked for since. */
     uint64_t spare_bps, carried_bps, bar_bps, offered_us;
     uint64_t probed_us; /* when it was last asked whether it is there */
-    uint64_t offer_sent_us;
+    uint64_t offer_sent_us, candidates_sent_us;
     uint64_t manifest_sent_us;
     struct budget requests, backlog;
     size_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */

@@ -18,6 +18,7 @@
 #define NEAR_CHUNKS                                                                                \
     32 /* a backlog no longer than this fills holes: it is worth as much as a repair */
 #define CANDIDATES_TOLD 4
+#define CANDIDATES_US US_PER_S
 #define HUNGER_MAX 1000
 #define UNTIL_AHEAD_MAX 64 /* chunks */
 
@@ -117,11 +118,14 @@ static void fill_ancestry(const struct node *n, const struct stream *s, uint32_t
     }
 }
 
-/* Whom else a refused child could ask: neighbours that take this track themselves. */
-static void fill_candidates(struct channel *c, const struct neighbour *child, uint8_t track,
-                            struct grant *m) {
+/* Whom else a refused child could ask: neighbours that take this track themselves. It listens to
+ * that once a second. */
+static void fill_candidates(struct channel *c, struct neighbour *child, uint8_t track,
+                            struct grant *m, uint64_t now_us) {
     const struct stream *s = channel_stream(c, track);
     if (c->neighbours_len == 0 || s == NULL) return;
+    if (child->candidates_sent_us != 0 && now_us - child->candidates_sent_us < CANDIDATES_US)
+        return;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
     for (size_t i = 0; i < c->neighbours_len && m->candidates_len < CANDIDATES_TOLD; i++) {
         const struct neighbour *other = c->neighbours[(first + i) % c->neighbours_len];
@@ -135,6 +139,7 @@ static void fill_candidates(struct channel *c, const struct neighbour *child, ui
             .flags = PEER_UPLOADS,
         };
     }
+    if (m->candidates_len > 0) child->candidates_sent_us = now_us;
 }
 
 static void fill_heir(const struct channel *c, uint32_t id4, struct grant *m) {
@@ -165,7 +170,7 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
     uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
     if (s != NULL) fill_ancestry(c->node, s, given, &m);
     if (m.excess && ns->child_heir != 0) fill_heir(c, ns->child_heir, &m);
-    if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m);
+    if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m, now_us);
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
     grant_write(&w, &m);
@@ -280,7 +285,7 @@ static void answer(struct neighbour *nb, const struct stream *s, const struct re
     uint64_t cells = chunk == NULL ? 0 : m->cells & chunk->have;
     for (uint64_t left = cells; left; left &= left - 1)
         queue(nb, SEND_REPAIR, m->track, m->number, (uint8_t)__builtin_ctzll(left), now_us);
-    uint64_t exist = chunk == NULL ? UINT64_MAX : head_all_cells(chunk->head);
+    uint64_t exist = chunk == NULL ? UINT64_MAX : chunk->all;
     if ((m->cells & exist & ~cells) == 0 && chunk != NULL) return;
     uint8_t buffer[32];
     struct writer w = writer_init(buffer, sizeof buffer);
@@ -373,10 +378,11 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
 }
 
 /* At once: as long as a list is out of date, circles can close unseen. */
-void serve_ancestry_changed(struct channel *c, uint8_t track, uint64_t now_us) {
+void serve_ancestry_changed(struct channel *c, uint8_t track, uint32_t changed, uint64_t now_us) {
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        if (ns->child_granted || ns->child_heads) send_grant(c, c->neighbours[i], track, now_us);
+        uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
+        if (given & changed) send_grant(c, c->neighbours[i], track, now_us);
     }
 }
 

@@ -92,7 +92,7 @@ uint8_t substreams_for(uint8_t kind, uint32_t bitrate_bps);
 void stream_init(struct stream *s, uint8_t track, const struct track *description);
 void stream_release(struct stream *s);
 static inline uint8_t stream_substream(const struct stream *s, uint32_t number, uint32_t index) {
-    return (uint8_t)((SUBSTREAM_STEP * number + index) % s->substreams);
+    return (uint8_t)((SUBSTREAM_STEP * number + index) & (s->substreams - 1u)); /* a power of two */
 }
 /* The head of a chunk that is newer than all was verified. */
 void stream_note_newest(struct stream *s, const struct head *h, uint64_t now_us);

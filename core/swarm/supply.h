@@ -30,7 +30,7 @@ void supply_cancel_next(struct stream *s, unsigned index, uint64_t now_us);
 /* It uploads, and its link is not about to end. */
 bool supply_is_usable(const struct neighbour *nb);
 /* The neighbour to ask, or NULL; `has_parent`: only for what would be better. */
-struct neighbour *supply_best(const struct channel *c, const struct stream *s, unsigned index,
+struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigned index,
                               bool has_parent, uint64_t now_us);
 /* Moves that can wait: away from parents that would rather lose us and, when it `is_due`, to those
  * from whom media comes earlier. */

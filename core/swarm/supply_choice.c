@@ -7,20 +7,21 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
-#define NEW_PARENT_COST_US (15 * (int64_t)US_PER_MS) /* acknowledgements and headers of its own */
+#define NEW_PARENT_COST_US (20 * (int64_t)US_PER_MS) /* acknowledgements and headers of its own */
 #define HOP_COST_US (10 * (int64_t)US_PER_MS)        /* waiting in the parent */
 #define UNKNOWN_COST_US (400 * (int64_t)US_PER_MS)   /* of a neighbour that has said nothing yet */
 #define FULL_COST_US (300 * (int64_t)US_PER_MS)      /* it may refuse */
 #define NONE_COST_US (600 * (int64_t)US_PER_MS)      /* it does not get this itself */
-#define LOAD_COST_US (1 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
+#define LOAD_COST_US (3 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define OFFER_LASTS 4                           /* periods */
 #define DWELL_US (5 * US_PER_S)       /* with a parent before it is left for a better one, */
 #define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
-#define BALANCE_MOVES 2       /* of one stream in one period */
-#define BALANCE_MOVES_LARGE 6 /* where that much is gained */
+#define UNSTARTED_US (2 * US_PER_S) /* without anything to play: others may be better */
+#define BALANCE_MOVES 2             /* of one stream in one period */
+#define BALANCE_MOVES_LARGE 6       /* where that much is gained */
 
 bool supply_is_usable(const struct neighbour *nb) {
     enum link_state state = link_state(nb->peer->link);
@@ -59,14 +60,18 @@ static bool is_offer_good(const struct neighbour *nb, uint64_t now_us) {
     return nb->has_offer && now_us - nb->offered_us < OFFER_LASTS * channel_tell_us(nb->channel);
 }
 
-/* What we are worth to a parent: what we give, and could. */
-static uint64_t own_worth_bps(const struct channel *c) {
-    return admission_carried_bps(c->node) + admission_spare_bps(c->node);
+/* What we are worth to a parent: what we give, and could. Reckoned once in a step: every child
+ * counts. */
+static uint64_t own_worth_bps(struct channel *c) {
+    if (c->worth_us == c->node->now_us) return c->worth_bps;
+    c->worth_us = c->node->now_us;
+    c->worth_bps = admission_carried_bps(c->node) + admission_spare_bps(c->node);
+    return c->worth_bps;
 }
 
 /* How late after the source's publication the substream would come from it, as far as that is
  * known, and what speaks against asking it. */
-static int64_t cost_of(const struct channel *c, const struct stream *s, const struct neighbour *nb,
+static int64_t cost_of(struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
     int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
@@ -86,7 +91,7 @@ static int64_t cost_of(const struct channel *c, const struct stream *s, const st
     return cost;
 }
 
-struct neighbour *supply_best(const struct channel *c, const struct stream *s, unsigned index,
+struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigned index,
                               bool has_parent, uint64_t now_us) {
     struct neighbour *best = NULL;
     int64_t best_cost = INT64_MAX;
@@ -179,7 +184,7 @@ static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
 }
 
 void supply_balance(struct channel *c, struct stream *s, bool is_due, uint64_t now_us) {
-    if (!s->has_verified_start) return;
+    if (!s->has_verified_start && (!s->has_start || now_us - s->start_us < UNSTARTED_US)) return;
     move_excess(c, s, now_us);
     if (!is_due) return;
     for (unsigned i = 0; i < BALANCE_MOVES_LARGE; i++)

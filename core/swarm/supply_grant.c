@@ -21,9 +21,10 @@ static uint32_t find_loops(const struct channel *c, const struct grant *m) {
     return loops;
 }
 
-/* Who is above us now. True where that has changed. */
-static bool take_ancestry(struct stream *s, const struct neighbour *nb, const struct ancestry *a) {
-    bool changed = false;
+/* Who is above us now. Returns for which substreams (and heads) that has changed. */
+static uint32_t take_ancestry(struct stream *s, const struct neighbour *nb,
+                              const struct ancestry *a) {
+    uint32_t changed = 0;
     for (unsigned index = 0; index < SUPPLIES; index++) {
         struct supply *supply = &s->supplies[index];
         if (!(a->substreams >> index & 1) || supply->parent != nb) continue;
@@ -32,7 +33,7 @@ static bool take_ancestry(struct stream *s, const struct neighbour *nb, const st
             continue;
         supply->ancestors_len = a->ids_len;
         memcpy(supply->ancestors, a->ids, bytes);
-        changed = true;
+        changed |= 1u << index;
     }
     return changed;
 }
@@ -131,12 +132,11 @@ static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb
         bool closes = loops >> index & 1 && s->supplies[index].next == nb;
         settle(c, s, nb, index, given >> index & 1 && !closes, now_us);
     }
-    bool changed = false;
-    for (size_t i = 0; i < m->ancestry_len; i++)
-        changed = take_ancestry(s, nb, &m->ancestry[i]) || changed;
+    uint32_t changed = 0;
+    for (size_t i = 0; i < m->ancestry_len; i++) changed |= take_ancestry(s, nb, &m->ancestry[i]);
     for (unsigned index = 0; index < SUPPLIES; index++)
         if (supply_asks(ns, index)) note_loop(s, nb, index, loops >> index & 1, now_us);
-    if (changed) serve_ancestry_changed(c, m->track, now_us);
+    if (changed) serve_ancestry_changed(c, m->track, changed, now_us);
 }
 
 /* There are no supplies yet: adopt_eager makes them of what is granted here. */

@@ -8,15 +8,17 @@
 #define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
 #define LATE_CHUNKS 3             /* that lack cells of one substream */
 #define OWED_US (500 * US_PER_MS)
+#define OWED_LEAST 8                     /* chunks */
 #define LATE_MOVES 4                     /* parents that are given up for lateness in one period: */
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
 #define PROBE_AFTER_US (100 * US_PER_MS)   /* of silence, */
-#define SILENT_PERIODS 3                   /* and so many chunks */
-#define PROBE_ANSWER_US (120 * US_PER_MS)  /* an acknowledgement is delayed, and jitter */
+#define SILENT_PERIODS 3                   /* and so many chunks, */
+#define QUIET_MOST_US (400 * US_PER_MS)    /* at most */
+#define PROBE_ANSWER_US (80 * US_PER_MS)   /* acknowledged in 25, and jitter */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
-#define BALANCE_PERIOD_US (1 * US_PER_S)
+#define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define MEDIA_FLOWS_US (100 * US_PER_MS) /* something came: the source is on air */
 #define LATE_ALIVE_US (1000 * US_PER_MS) /* a parent that lives repairs its own supply first */
 
@@ -24,7 +26,7 @@
  * one by one. Before anything was played, all from the start. */
 static uint32_t owed_from(const struct stream *s) {
     uint32_t hole = stream_first_hole(s);
-    uint32_t owed = (uint32_t)(OWED_US / s->period_us);
+    uint32_t owed = (uint32_t)u64_max(OWED_US / s->period_us, OWED_LEAST);
     if (!s->has_played || s->window.newest < owed) return hole;
     uint32_t least = s->window.newest - owed;
     return hole > least ? hole : least;
@@ -48,6 +50,9 @@ static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t
 static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
     memset(ret, 0, SUBSTREAMS_MAX);
     if (!s->window.has_newest || !s->has_start) return;
+    uint64_t patience_us[SUBSTREAMS_MAX];
+    for (unsigned i = 0; i < s->substreams; i++)
+        patience_us[i] = supply_patience_us(&s->supplies[i]);
     uint32_t number = s->window.newest > 64 ? s->window.newest - 64 : 0;
     if (number < s->start) number = s->start;
     for (; (number = window_next_hole(&s->window, number)) <= s->window.newest; number++) {
@@ -56,8 +61,7 @@ static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBS
         uint32_t late = 0;
         for (uint64_t missing = chunk_missing(slot->chunk); missing; missing &= missing - 1) {
             unsigned index = stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
-            if (now_us - slot->head_us >= supply_patience_us(&s->supplies[index]))
-                late |= 1u << index;
+            if (now_us - slot->head_us >= patience_us[index]) late |= 1u << index;
         }
         for (; late; late &= late - 1) ret[__builtin_ctz(late)]++;
     }
@@ -87,21 +91,30 @@ static bool is_late(const struct channel *c, const struct stream *s, unsigned in
     return silent_us > LATE_ALIVE_US + 2 * s->period_us && others_are_ahead(c, s, now_us);
 }
 
+/* How long a parent may be quiet: of what it gives us something is due sooner. A substream of small
+ * chunks has nothing to send in most of them. */
+static uint64_t quiet_us(const struct channel *c, const struct neighbour *nb) {
+    uint64_t period_us = US_PER_S;
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (nb->streams[t].granted || nb->streams[t].granted_heads)
+            period_us = u64_min(period_us, c->streams[t].period_us);
+    return u64_max(PROBE_AFTER_US, u64_min(SILENT_PERIODS * period_us, QUIET_MOST_US));
+}
+
 /* Nothing at all comes over the link. While others have newer media that says enough; where nobody
  * has, the source may be silent, so the parent is asked something that its link acknowledges. */
 static bool is_silent(const struct channel *c, const struct stream *s, const struct supply *supply,
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
-    /* A substream of small chunks has nothing to send in most of them. */
-    uint64_t after_us = u64_max(PROBE_AFTER_US, SILENT_PERIODS * s->period_us);
-    if (has_arrived && now_us - supply->arrived_us <= after_us) return false;
     struct neighbour *nb = supply->parent;
+    uint64_t after_us = quiet_us(c, nb);
+    if (has_arrived && now_us - supply->arrived_us <= after_us) return false;
     uint64_t rtt_us = neighbour_rtt_us(nb);
     /* One that has just been asked may have been idle before. */
     uint64_t heard_us = u64_max(neighbour_received_us(nb), supply->asked_us);
     if (heard_us + after_us > now_us) return false;
     if (nb->probed_us <= heard_us) {
-        offer_send(nb, now_us);
+        link_ping(nb->peer->link, now_us);
         nb->probed_us = now_us;
     }
     if (now_us - nb->probed_us > PROBE_ANSWER_US + 2 * rtt_us) return true;

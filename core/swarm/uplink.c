@@ -18,7 +18,10 @@
 #define GONE_US (250 * US_PER_MS)  /* acknowledgements come more often while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
-#define CELL_SENT_MAX CELL_SIZE        /* what always fits into a datagram, beside an ACK */
+#define SEND_LATE_SHORT_US                                                                         \
+    (300 * US_PER_MS)           /* where all wait: less comes anyway, rather in time               \
+                                 */
+#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 #define RATE_MAX_BPS 1000000000000ull   /* more is no limit: tokens fit into 64 bits */
 #define REFILL_MAX_US US_PER_S          /* no bucket takes longer to fill */
@@ -186,7 +189,9 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     const struct stream *s = channel_stream(c, item->track);
     const struct slot *slot = s == NULL ? NULL : window_find(&s->window, item->number);
     if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
-    if (class != SEND_BACKLOG && now_us - item->queued_us > SEND_LATE_US) return NULL;
+    bool is_short = c->node->uplink.short_us != 0;
+    uint64_t most_us = is_short ? SEND_LATE_SHORT_US : SEND_LATE_US;
+    if (class != SEND_BACKLOG && now_us - item->queued_us > most_us) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
     if (item->index == SEND_HEAD) return slot->chunk;
     if (!(slot->chunk->have >> item->index & 1)) return NULL;

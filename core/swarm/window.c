@@ -78,9 +78,18 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
     s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     s->number = number;
+    if (number < w->first) w->first = number;
     s->seen_us = now_us;
     *at(w, number) = s;
     return s;
+}
+
+/* The oldest number that has a slot, or the newest. */
+static uint32_t first_slot(struct window *w) {
+    uint32_t oldest = window_oldest(w);
+    if (w->first < oldest) w->first = oldest;
+    while (w->first < w->newest && window_find(w, w->first) == NULL) w->first++;
+    return w->first;
 }
 
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
@@ -89,7 +98,7 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
     w->bytes += chunk_size(chunk);
     if (chunk->head->capture_us < WINDOW_US) return;
     uint64_t keep_from_us = chunk->head->capture_us - WINDOW_US;
-    for (uint32_t i = window_oldest(w); i < chunk->head->number; i++) {
+    for (uint32_t i = first_slot(w); i < chunk->head->number; i++) {
         const struct slot *old = window_find(w, i);
         if (old == NULL || old->chunk == NULL) continue;
         if (old->chunk->head->capture_us >= keep_from_us) break;
@@ -130,7 +139,7 @@ uint64_t window_recent(const struct window *w) {
 
 bool window_drop_oldest(struct window *w) {
     if (!w->has_newest) return false;
-    for (uint32_t i = window_oldest(w); i < w->newest; i++) {
+    for (uint32_t i = first_slot(w); i < w->newest; i++) {
         const struct slot *old = window_find(w, i);
         if (old == NULL || old->chunk == NULL) continue;
         drop(w, at(w, i));

@@ -30,6 +30,7 @@ struct slot {
 struct window {
     bool has_newest;
     uint32_t newest;
+    uint32_t first;                     /* no slot has a lower number */
     size_t bytes;                       /* of the chunks held */
     uint64_t whole[WINDOW_CHUNKS / 64]; /* bit number % WINDOW_CHUNKS: the chunk is complete */
     uint32_t capacity;                  /* of `slots`: a power of two, as far as the chunks reach */

@@ -244,7 +244,7 @@ static uint32_t left_after_a_move(uint64_t upload_bps) {
 }
 
 Test(admission, ends_an_excess_after_its_time_where_there_is_no_room_for_it) {
-    cr_assert_lt(count(left_after_a_move(COPY_BPS * 13 / 10)), 16);
+    cr_assert_lt(count(left_after_a_move(COPY_BPS * 128 / 100)), 16);
 }
 
 Test(admission, lets_a_child_that_found_nobody_stay_where_there_is_room_after_all) {
@@ -266,7 +266,7 @@ Test(admission, yields_to_a_starved_child_that_lacks_less) {
 }
 
 Test(admission, yields_nothing_to_a_starved_child_that_lacks_as_much) {
-    set_up_relay(COPY_BPS * 22 / 20);
+    set_up_relay(COPY_BPS * 21 / 20);
     struct hostile_peer *first = add_child(), *second = add_child();
     offer(first, 0, 10);
     offer(second, 0, 10);
