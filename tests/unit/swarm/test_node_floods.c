@@ -325,6 +325,32 @@ Test(node_floods, neighbours_max_holds_and_whoever_is_turned_away_learns_of_othe
     }
 }
 
+/* Its one place is taken by a peer that tells nobody anything. */
+Test(node_floods, whoever_is_turned_away_learns_of_others_that_were) {
+    struct node_config config = {
+        .role = ROLE_SOURCE, .max_upload_bps = NODE_UPLOAD_UNLIMITED, .neighbours_max = 1};
+    struct actor *small = stage_node(&stage, 10, &source.broadcast, &config);
+    origin_stop(&source);
+    stage_kill(&stage, source.actor);
+    stage_kill(&stage, viewer);
+    origin_start_on(&other, &stage, small, 8, false);
+    struct hostile_peer *silent = stage_hostile(&stage, 11);
+    hostile_dial(silent, &small->identity.public, small->host);
+    hostile_join(silent, &other.broadcast);
+    network_wake(stage.network, 11);
+    stage_run(&stage, 200 * US_PER_MS);
+    cr_assert_eq(actor_stats(small).neighbours, 1);
+    struct actor *turned[2];
+    for (unsigned i = 0; i < 2; i++) {
+        turned[i] = stage_node(&stage, 12 + i, &other.broadcast, NULL);
+        stage_introduce(turned[i], small);
+        stage_run(&stage, 500 * US_PER_MS);
+    }
+    stage_run(&stage, US_PER_S);
+    const struct channel *c = turned[1]->node->channels[0];
+    cr_assert_not_null(channel_neighbour(c, &turned[0]->identity.public));
+}
+
 Test(node_floods, links_of_strangers_without_a_channel_do_not_pile_up_at_the_end) {
     for (unsigned i = 0; i < 20; i++) {
         struct hostile_peer *p = stage_hostile(&stage, 20 + i);
