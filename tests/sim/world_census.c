@@ -60,7 +60,8 @@ void census_second(struct world *w) {
     struct census_sums sums = {0};
     for (unsigned i = 0; i < w->places; i++)
         if (w->residents[i].is_up) count_peer(&w->residents[i], &sums);
-    double viewers = sums.up > 1 ? sums.up - 1 : 1, supplies = sums.supplies ? sums.supplies : 1;
+    double viewers = sums.up > 1 ? sums.up - 1 : 1,
+           supplies = sums.supplies > 0 ? sums.supplies : 1;
     double uplinks = sums.uplink_bps / 100;
     const uint64_t *did = w->census;
     fprintf(w->census_to,
