@@ -13,10 +13,10 @@
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
-#define PROBE_AFTER_US (100 * US_PER_MS)   /* of silence, */
+#define PROBE_AFTER_US (75 * US_PER_MS)    /* of silence, */
 #define SILENT_PERIODS 3                   /* and so many chunks, */
 #define QUIET_MOST_US (400 * US_PER_MS)    /* at most */
-#define PROBE_ANSWER_US (80 * US_PER_MS)   /* acknowledged in 25, and jitter */
+#define PROBE_ANSWER_US (60 * US_PER_MS)   /* acknowledged in 25, and jitter */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define MEDIA_FLOWS_US (100 * US_PER_MS) /* something came: the source is on air */
@@ -117,7 +117,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
         link_ping(nb->peer->link, now_us);
         nb->probed_us = now_us;
     }
-    if (now_us - nb->probed_us > PROBE_ANSWER_US + 2 * rtt_us) return true;
+    if (now_us - nb->probed_us > PROBE_ANSWER_US + 3 * rtt_us / 2) return true;
     uint64_t wait_us = u64_max(u64_max(PARENT_SILENT_US, 4 * rtt_us), after_us);
     return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
