@@ -23,9 +23,8 @@
 #define GAIN_ABOVE 0.006 /* above that, and as much more after each */
 #define ABOVE_STEPS 3
 #define GAIN_FAR 0.04   /* at most, and below that */
-#define GAIN_QUIET 0.01 /* after so long without a queue: what it last carried is history */
-#define QUIET_STEPS 100
-#define HELD_SHARE 4 /* a quarter of a step: it is the uplink that limits */
+#define QUIET_STEPS 100 /* without a queue: what it last carried is history */
+#define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
     u->step_us = now_us;

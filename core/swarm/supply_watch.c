@@ -8,7 +8,7 @@
 #define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
 #define LATE_CHUNKS 3             /* that lack cells of one substream */
 #define OWED_US (500 * US_PER_MS)
-#define OWED_LEAST 8                     /* chunks */
+#define OWED_LEAST 15                    /* chunks */
 #define LATE_MOVES 4                     /* parents that are given up for lateness in one period: */
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
