@@ -28,7 +28,9 @@
 #define BACKOFF_MAX 3               /* doublings of the wait for an answer */
 #define URGENT_US (150 * US_PER_MS) /* after a chunk was first heard of */
 
+/* One that has not answered yet whether it is there may be gone. */
 static bool can_ask(const struct neighbour *nb) {
+    if (nb->probed_us > neighbour_received_us(nb)) return false;
     return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
            link_state(nb->peer->link) == LINK_UP;
 }
