@@ -176,8 +176,6 @@ void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
 
 /* offer.c: how late we have what, and what we could give. */
 void offer_tick(struct channel *c, uint64_t now_us);
-/* One more to this neighbour, at once: its link acknowledges it. */
-void offer_send(struct neighbour *nb, uint64_t now_us);
 void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us);
 uint16_t offer_spare(const struct channel *c);
 

@@ -69,7 +69,7 @@ static void describe(struct channel *c, struct offer *m) {
     }
 }
 
-void offer_send(struct neighbour *nb, uint64_t now_us) {
+static void offer_send(struct neighbour *nb, uint64_t now_us) {
     struct channel *c = nb->channel;
     struct offer m;
     uint8_t buffer[OFFER_SIZE_MAX];

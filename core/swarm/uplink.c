@@ -18,10 +18,8 @@
 #define GONE_US (250 * US_PER_MS)  /* acknowledgements come more often while cells flow */
 #define SHORT_FORGET_US (2 * US_PER_S)
 #define SEND_LATE_US (600 * US_PER_MS) /* in the queue: by then it was asked of somebody else */
-#define SEND_LATE_SHORT_US                                                                         \
-    (300 * US_PER_MS)           /* where all wait: less comes anyway, rather in time               \
-                                 */
-#define CELL_SENT_MAX CELL_SIZE /* what always fits into a datagram, beside an ACK */
+#define SEND_LATE_SHORT_US (300 * US_PER_MS) /* where all wait: less comes, but in time */
+#define CELL_SENT_MAX CELL_SIZE              /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
 #define RATE_MAX_BPS 1000000000000ull   /* more is no limit: tokens fit into 64 bits */
 #define REFILL_MAX_US US_PER_S          /* no bucket takes longer to fill */
