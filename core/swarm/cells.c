@@ -90,7 +90,7 @@ static void take_verified(struct channel *c, struct stream *s, struct slot *slot
         supply_arrived(s, from, substream, u64_sub(came_us, slot->head_us), h->capture_us, came_us);
     repair_arrived(c, slot, s->track, index, from, now_us);
     serve_cell(c, slot->chunk, index, from, now_us);
-    if (chunk_is_complete(slot->chunk)) complete(c, s, slot, now_us);
+    if (slot->missing == 0) complete(c, s, slot, now_us);
 }
 
 /* Stores one cell whose head is known. False where the sender was banned for it. */
@@ -103,6 +103,7 @@ static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
     }
     int err = chunk_add_cell(slot->chunk, cell->index, payload, cell->len);
     if (err == 0) {
+        window_cell_came(slot);
         take_verified(c, s, slot, cell->index, from, cell->came_us, now_us);
     } else if (err == ERR_DUPLICATE) {
         c->stats.duplicate_in += cell->len;

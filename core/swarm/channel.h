@@ -152,7 +152,9 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
 void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
                     uint64_t capture_us, uint64_t now_us);
 /* How long after its head a cell of the substream may come before it counts as overdue: what is
- * usual for the parent, and time for a repair of its own. */
+ * usual for the parent, and time for a repair of its own. Never less than SUPPLY_PATIENCE_US; the
+ * supply has a parent. */
+#define SUPPLY_PATIENCE_US (50 * US_PER_MS)
 uint64_t supply_patience_us(const struct supply *supply);
 /* The earliest of the last few seconds. */
 int64_t supply_least_arrival_us(const struct supply *supply);

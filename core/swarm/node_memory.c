@@ -23,10 +23,7 @@ static size_t channel_bytes(const struct channel *c) {
 }
 
 static size_t window_bytes(const struct window *w) {
-    size_t bytes = w->bytes + w->capacity * sizeof w->slots[0];
-    for (size_t i = 0; i < w->capacity; i++)
-        if (w->slots[i] != NULL) bytes += sizeof *w->slots[i];
-    return bytes;
+    return w->bytes + w->capacity * sizeof w->slots[0];
 }
 
 struct node_memory node_memory(const struct node *n) {

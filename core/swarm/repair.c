@@ -11,8 +11,7 @@
     (500 * US_PER_MS) /* after the start: the first parent sends the backlog                       \
                        */
 #define BACKLOG_HEADS_WAIT_US (150 * US_PER_MS) /* its heads go first */
-#define UNOWED_WAIT_US (100 * US_PER_MS)   /* what the parent before has sent may be on its way */
-#define PATIENCE_LEAST_US (20 * US_PER_MS) /* nobody's is less: supply_patience_us */
+#define UNOWED_WAIT_US (100 * US_PER_MS) /* what the parent before has sent may be on its way */
 #define HEAD_WAIT_US (30 * US_PER_MS)
 #define REPAIR_WAIT_US (30 * US_PER_MS) /* for an answer, and one and a half round trips */
 #define REPAIR_LATE_US (2 * US_PER_S)   /* holes older than this are left */
@@ -108,21 +107,38 @@ static uint64_t request(struct channel *c, struct stream *s, struct neighbour *n
     return until_us;
 }
 
+/* What a tick asks each parent's link for at most once. */
+struct patience {
+    uint32_t known; /* bit i: substream i */
+    uint64_t us[SUBSTREAMS_MAX];
+};
+
+static uint64_t patience_us(struct patience *p, const struct stream *s, unsigned substream) {
+    if (!(p->known >> substream & 1))
+        p->us[substream] = supply_patience_us(&s->supplies[substream]);
+    p->known |= 1u << substream;
+    return p->us[substream];
+}
+
 /* Cells that are missing, not asked for, and no longer to be waited for: those without a parent at
  * once, the others when the parent has had time for a repair of its own. */
-static uint64_t overdue(const struct stream *s, const struct slot *slot, uint64_t now_us) {
-    uint64_t missing = chunk_missing(slot->chunk);
+static uint64_t overdue(const struct stream *s, const struct slot *slot, struct patience *patience,
+                        uint64_t now_us) {
+    uint64_t missing = slot->missing;
     if (now_us < slot->request_until_us) missing &= ~slot->requested;
     uint64_t due = 0;
     for (; missing; missing &= missing - 1) {
         uint32_t index = (uint32_t)__builtin_ctzll(missing);
-        const struct supply *supply = &s->supplies[stream_substream(s, slot->number, index)];
+        unsigned substream = stream_substream(s, slot->number, index);
+        const struct supply *supply = &s->supplies[substream];
         /* A parent that was asked after the head came owes it since then; one that took over later
          * does not owe it at all. */
         bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from;
         uint64_t since_us = is_owed ? u64_max(slot->head_us, supply->asked_us) : slot->head_us;
-        uint64_t patience_us = is_owed ? supply_patience_us(supply) : UNOWED_WAIT_US;
-        if (now_us - since_us >= patience_us) due |= 1ull << index;
+        uint64_t waited_us = now_us - since_us;
+        if (waited_us < SUPPLY_PATIENCE_US) continue;
+        if (waited_us >= (is_owed ? patience_us(patience, s, substream) : UNOWED_WAIT_US))
+            due |= 1ull << index;
     }
     return due;
 }
@@ -154,11 +170,12 @@ static bool has_budget(struct channel *c, uint64_t now_us) {
     return b->tokens >= 1;
 }
 
-static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot, uint64_t now_us) {
-    if (now_us - slot->head_us < PATIENCE_LEAST_US) return false;
+static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
+                         struct patience *patience, uint64_t now_us) {
+    if (now_us - slot->head_us < SUPPLY_PATIENCE_US) return false; /* nobody's is less */
     uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
-    uint64_t cells = overdue(s, slot, now_us);
+    uint64_t cells = overdue(s, slot, patience, now_us);
     if (cells == 0 || !has_budget(c, now_us)) return false;
     struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
     if (nb == NULL) return false;
@@ -166,8 +183,7 @@ static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
     if (until_us == 0) return false;
     c->repairs.tokens -= __builtin_popcountll(cells);
     /* One clock for all that is asked of the chunk: the earliest answer that is due. */
-    bool waits =
-        (slot->requested & chunk_missing(slot->chunk)) != 0 && now_us < slot->request_until_us;
+    bool waits = (slot->requested & slot->missing) != 0 && now_us < slot->request_until_us;
     slot->requested |= cells;
     slot->requests++;
     slot->request_until_us = waits ? u64_min(slot->request_until_us, until_us) : until_us;
@@ -192,6 +208,7 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
         first = s->window.newest - REPAIR_CHUNKS;
     unsigned requests = 0;
+    struct patience patience = {0};
     for (uint32_t i = first; requests < REQUESTS_A_TICK; i++) {
         i = window_next_hole(&s->window, i);
         if (i > s->window.newest) return;
@@ -201,7 +218,7 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
         if (slot->chunk == NULL)
             requests += repair_head(c, s, slot, now_us);
         else if (!is_joining)
-            requests += repair_cells(c, s, slot, now_us);
+            requests += repair_cells(c, s, slot, &patience, now_us);
     }
 }
 
@@ -218,7 +235,7 @@ void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us)
     if (ns->has_held && m->number <= ns->newest && ns->newest - m->number < 64)
         ns->complete &= ~(1ull << (ns->newest - m->number));
     struct asked_cells *asked = neighbour_asked(nb, m->track, m->number);
-    if (slot == NULL || asked == NULL) return;
+    if (slot == NULL || asked == NULL || window_is_whole(&s->window, slot)) return;
     /* At once elsewhere, but not faster than a neighbour that always says no could drive us. */
     slot->requested &= ~m->cells;
     uint64_t again_us = now_us + (TICK_US << backoff_of(slot));

@@ -11,7 +11,6 @@
 
 #define DELAY_SAMPLE_MAX_US (500 * US_PER_MS)
 #define USUAL_MAX_US (150 * US_PER_MS) /* leaves time for several requests within a second */
-#define PATIENCE_US (50 * US_PER_MS)
 #define LEAST_WINDOW_US (2 * US_PER_S)
 #define ARRIVAL_WEIGHT 32
 #define ARRIVAL_MOST_US (500 * (int64_t)US_PER_MS) /* later than usual: of a backlog */
@@ -143,9 +142,9 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
 }
 
 uint64_t supply_patience_us(const struct supply *supply) {
-    if (supply->parent == NULL) return 0;
     uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
-    return u64_min(usual_us, USUAL_MAX_US) + PATIENCE_US + neighbour_rtt_us(supply->parent) * 3 / 2;
+    return u64_min(usual_us, USUAL_MAX_US) + SUPPLY_PATIENCE_US +
+           neighbour_rtt_us(supply->parent) * 3 / 2;
 }
 
 static void send_subscribe(struct channel *c, struct neighbour *nb, uint8_t track,

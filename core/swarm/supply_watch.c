@@ -46,20 +46,27 @@ static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t
     supply_ask(s, nb, index, s->has_start ? supply->owes_from : FROM_RANDOM_ACCESS);
 }
 
+/* Of each substream; 0 where there is no parent. */
+static void all_patience(const struct stream *s, uint64_t ret_us[SUBSTREAMS_MAX]) {
+    for (unsigned i = 0; i < s->substreams; i++)
+        ret_us[i] = s->supplies[i].parent == NULL ? 0 : supply_patience_us(&s->supplies[i]);
+}
+
 /* Of the recent chunks: how many lack overdue cells of each substream. */
 static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
     memset(ret, 0, SUBSTREAMS_MAX);
     if (!s->window.has_newest || !s->has_start) return;
     uint64_t patience_us[SUBSTREAMS_MAX];
-    for (unsigned i = 0; i < s->substreams; i++)
-        patience_us[i] = supply_patience_us(&s->supplies[i]);
+    bool has_patience = false; /* asked for where it matters: it is read off every parent */
     uint32_t number = s->window.newest > 64 ? s->window.newest - 64 : 0;
     if (number < s->start) number = s->start;
     for (; (number = window_next_hole(&s->window, number)) <= s->window.newest; number++) {
         const struct slot *slot = window_find(&s->window, number);
         if (slot == NULL || slot->chunk == NULL || now_us - slot->head_us < LATE_US) continue;
+        if (!has_patience) all_patience(s, patience_us);
+        has_patience = true;
         uint32_t late = 0;
-        for (uint64_t missing = chunk_missing(slot->chunk); missing; missing &= missing - 1) {
+        for (uint64_t missing = slot->missing; missing; missing &= missing - 1) {
             unsigned index = stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
             if (now_us - slot->head_us >= patience_us[index]) late |= 1u << index;
         }
@@ -107,6 +114,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
     struct neighbour *nb = supply->parent;
+    if (has_arrived && now_us - supply->arrived_us <= PROBE_AFTER_US) return false; /* the least */
     uint64_t after_us = quiet_us(c, nb);
     if (has_arrived && now_us - supply->arrived_us <= after_us) return false;
     uint64_t rtt_us = neighbour_rtt_us(nb);

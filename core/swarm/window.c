@@ -6,16 +6,25 @@
 
 #define CAPACITY_FIRST 16
 
+static_assert(sizeof(struct slot) == 64, "one line of the cache");
+
 void window_init(struct window *w) { memset(w, 0, sizeof *w); }
 
-static void drop(struct window *w, struct slot **at) {
-    struct slot *s = *at;
-    if (s == NULL) return;
+static void bit_set(uint64_t bits[WINDOW_CHUNKS / 64], uint32_t number) {
+    bits[number % WINDOW_CHUNKS / 64] |= 1ull << number % 64;
+}
+
+static void bit_clear(uint64_t bits[WINDOW_CHUNKS / 64], uint32_t number) {
+    bits[number % WINDOW_CHUNKS / 64] &= ~(1ull << number % 64);
+}
+
+static void drop(struct window *w, struct slot *s) {
+    if (!s->is_used) return;
     if (s->chunk != NULL) w->bytes -= chunk_size(s->chunk);
     chunk_unref(s->chunk);
-    w->whole[s->number % WINDOW_CHUNKS / 64] &= ~(1ull << s->number % 64);
-    free(s);
-    *at = NULL;
+    bit_clear(w->whole, s->number);
+    bit_clear(w->access, s->number);
+    *s = (struct slot){0};
 }
 
 static void drop_all(struct window *w) {
@@ -32,26 +41,28 @@ uint32_t window_oldest(const struct window *w) {
     return w->newest >= WINDOW_CHUNKS ? w->newest - WINDOW_CHUNKS + 1 : 0;
 }
 
-static struct slot **at(const struct window *w, uint32_t number) {
+static struct slot *at(const struct window *w, uint32_t number) {
     return &w->slots[number & (w->capacity - 1)];
 }
 
 struct slot *window_find(const struct window *w, uint32_t number) {
     if (!w->has_newest || number > w->newest || number < window_oldest(w)) return NULL;
-    struct slot *s = *at(w, number);
-    return s != NULL && s->number == number ? s : NULL;
+    struct slot *s = at(w, number);
+    return s->is_used && s->number == number ? s : NULL;
 }
 
 /* Twice as wide: what shared a place has one of its own. */
 static bool grow(struct window *w) {
-    uint32_t capacity = w->capacity == 0 ? CAPACITY_FIRST : w->capacity * 2;
-    struct slot **old = w->slots, **slots = calloc(capacity, sizeof(struct slot *));
-    if (slots == NULL) return false;
+    struct window wide = *w;
+    wide.capacity = w->capacity == 0 ? CAPACITY_FIRST : w->capacity * 2;
+    size_t bytes = wide.capacity * sizeof *w->slots;
+    wide.slots = aligned_alloc(sizeof *w->slots, bytes);
+    if (wide.slots == NULL) return false;
+    memset(wide.slots, 0, bytes);
     for (size_t i = 0; i < w->capacity; i++)
-        if (old[i] != NULL) slots[old[i]->number & (capacity - 1)] = old[i];
-    free(old);
-    w->slots = slots;
-    w->capacity = capacity;
+        if (w->slots[i].is_used) *at(&wide, w->slots[i].number) = w->slots[i];
+    free(w->slots);
+    *w = wide;
     return true;
 }
 
@@ -62,7 +73,7 @@ static void advance(struct window *w, uint32_t number) {
     w->newest = number;
     if (passes_all) drop_all(w);
     for (; !passes_all && w->capacity > 0 && oldest < window_oldest(w); oldest++)
-        if (*at(w, oldest) != NULL && (*at(w, oldest))->number == oldest) drop(w, at(w, oldest));
+        if (at(w, oldest)->number == oldest) drop(w, at(w, oldest));
     w->has_newest = true;
 }
 
@@ -73,14 +84,11 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us) {
         advance(w, number);
     else if (number < window_oldest(w))
         return NULL;
-    while (w->capacity == 0 || *at(w, number) != NULL)
+    while (w->capacity == 0 || at(w, number)->is_used)
         if (!grow(w)) return NULL;
-    s = calloc(1, sizeof *s);
-    if (s == NULL) return NULL;
-    s->number = number;
+    s = at(w, number);
+    *s = (struct slot){.number = number, .is_used = true, .seen_us = now_us};
     if (number < w->first) w->first = number;
-    s->seen_us = now_us;
-    *at(w, number) = s;
     return s;
 }
 
@@ -95,6 +103,8 @@ static uint32_t first_slot(struct window *w) {
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
     assert(s->chunk == NULL && s->number == chunk->head->number);
     s->chunk = chunk_ref(chunk);
+    window_cell_came(s);
+    if (chunk->head->flags & HEAD_RANDOM_ACCESS) bit_set(w->access, s->number);
     w->bytes += chunk_size(chunk);
     if (chunk->head->capture_us < WINDOW_US) return;
     uint64_t keep_from_us = chunk->head->capture_us - WINDOW_US;
@@ -108,7 +118,8 @@ void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
 
 void window_set_whole(struct window *w, struct slot *s, uint64_t now_us) {
     s->complete_us = now_us;
-    w->whole[s->number % WINDOW_CHUNKS / 64] |= 1ull << s->number % 64;
+    s->missing = 0;
+    bit_set(w->whole, s->number);
 }
 
 uint32_t window_next_hole(const struct window *w, uint32_t from) {
@@ -148,26 +159,31 @@ bool window_drop_oldest(struct window *w) {
     return false;
 }
 
-static bool is_random_access(const struct slot *s) {
-    return s != NULL && s->chunk != NULL && (s->chunk->head->flags & HEAD_RANDOM_ACCESS) &&
-           chunk_is_complete(s->chunk);
+/* Of the 64 numbers that stand in a word with this one, the random access points that are whole. */
+static uint64_t access_in_word(const struct window *w, uint32_t number) {
+    size_t word = number % WINDOW_CHUNKS / 64;
+    return w->access[word] & w->whole[word];
 }
 
 struct slot *window_newest_random_access(const struct window *w) {
     if (!w->has_newest) return NULL;
     uint32_t oldest = window_oldest(w);
-    for (uint32_t i = w->newest + 1; i-- > oldest;) {
-        struct slot *s = window_find(w, i);
-        if (is_random_access(s)) return s;
+    for (uint32_t i = w->newest;; i = (i & ~63u) - 1) {
+        uint64_t found = access_in_word(w, i) << (63 - i % 64); /* from bit 63 down: i and below */
+        uint32_t back = found == 0 ? 64 : (uint32_t)__builtin_clzll(found);
+        if (found != 0) return back <= i - oldest ? window_find(w, i - back) : NULL;
+        if (i - oldest <= i % 64) return NULL;
     }
-    return NULL;
 }
 
 struct slot *window_next_random_access(const struct window *w, uint32_t from) {
     if (!w->has_newest) return NULL;
-    for (uint32_t i = from > window_oldest(w) ? from : window_oldest(w); i <= w->newest; i++) {
-        struct slot *s = window_find(w, i);
-        if (is_random_access(s)) return s;
+    for (uint32_t i = from > window_oldest(w) ? from : window_oldest(w); i <= w->newest;
+         i = (i | 63) + 1) {
+        uint64_t found = access_in_word(w, i) >> i % 64;
+        uint32_t ahead = found == 0 ? 64 : (uint32_t)__builtin_ctzll(found);
+        if (found != 0) return ahead <= w->newest - i ? window_find(w, i + ahead) : NULL;
+        if (w->newest - i <= 63 - i % 64) return NULL;
     }
     return NULL;
 }

@@ -13,32 +13,39 @@
 #define WINDOW_CHUNKS 512         /* 12 s at 40 chunks/s; bounds the memory of a track */
 #define WINDOW_US (10 * US_PER_S) /* by capture time */
 
-/* A chunk that we know of. `chunk` is NULL until its head came. */
+/* A chunk that we know of, in one line of the cache: every tick looks at those that are not whole.
+ * `chunk` is NULL until its head came. */
 struct slot {
     uint32_t number;
-    struct chunk *chunk;
-    uint64_t seen_us;          /* when we first knew of it */
-    uint64_t head_us;          /* when its head was verified */
-    uint64_t complete_us;      /* when its last cell was verified */
-    uint64_t requested;        /* cells asked for one by one, and not yet here */
-    uint64_t request_until_us; /* when to ask for them again */
-    uint64_t head_request_until_us;
-    uint8_t requests; /* how often we have asked */
+    bool is_used;     /* or it is a free place */
     bool repaired;    /* at least one cell came by request */
+    uint8_t requests; /* how often we have asked */
+    struct chunk *chunk;
+    uint64_t missing; /* the chunk's cells that are not here */
+    uint64_t seen_us; /* when we first knew of it */
+    uint64_t head_us; /* when its head was verified */
+    union {
+        uint64_t complete_us;      /* when its last cell was verified */
+        uint64_t request_until_us; /* before that: when to ask for cells again, */
+    };
+    uint64_t head_request_until_us; /* or for the head */
+    uint64_t requested;             /* cells asked for one by one, and not yet here */
 };
 
 struct window {
     bool has_newest;
     uint32_t newest;
-    uint32_t first;                     /* no slot has a lower number */
-    size_t bytes;                       /* of the chunks held */
-    uint64_t whole[WINDOW_CHUNKS / 64]; /* bit number % WINDOW_CHUNKS: the chunk is complete */
-    uint32_t capacity;                  /* of `slots`: a power of two, as far as the chunks reach */
-    struct slot **slots;                /* number % capacity */
+    uint32_t first;                      /* no slot has a lower number */
+    size_t bytes;                        /* of the chunks held */
+    uint64_t whole[WINDOW_CHUNKS / 64];  /* bit number % WINDOW_CHUNKS: the chunk is complete */
+    uint64_t access[WINDOW_CHUNKS / 64]; /* the same: it is a random access point */
+    uint32_t capacity;                   /* a power of two, as far as the chunks reach */
+    struct slot *slots;                  /* number % capacity */
 };
 
 void window_init(struct window *w);
 void window_clear(struct window *w);
+/* A slot stands until another is made. */
 struct slot *window_find(const struct window *w, uint32_t number);
 /* Finds or makes the slot; a number beyond the newest moves the window. NULL: left the window, or
  * no memory. */
@@ -46,6 +53,8 @@ struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us);
 /* Keeps a reference to `chunk` in its slot (which must be without one), and drops what is older
  * than WINDOW_US before it. */
 void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
+/* A cell of the chunk was verified: `slot->missing` is read anew. */
+static inline void window_cell_came(struct slot *s) { s->missing = chunk_missing(s->chunk); }
 /* The slot's last cell was verified. */
 void window_set_whole(struct window *w, struct slot *s, uint64_t now_us);
 static inline bool window_is_whole(const struct window *w, const struct slot *s) {

@@ -213,8 +213,8 @@ static void run_op(struct program *p) {
 static void check_window(const struct window *w) {
     size_t bytes = 0;
     for (size_t i = 0; i < w->capacity; i++) {
-        const struct slot *s = w->slots[i];
-        if (s == NULL) continue;
+        const struct slot *s = &w->slots[i];
+        if (!s->is_used) continue;
         assert(w->has_newest && s->number <= w->newest && s->number >= window_oldest(w));
         assert(s->number % w->capacity == i);
         if (s->chunk != NULL) bytes += chunk_size(s->chunk);

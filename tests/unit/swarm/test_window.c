@@ -38,7 +38,7 @@ static struct slot *put(uint32_t number) { return put_at(number, US_PER_S, false
 
 static size_t held(void) {
     size_t n = 0;
-    for (size_t i = 0; i < w.capacity; i++) n += w.slots[i] != NULL;
+    for (size_t i = 0; i < w.capacity; i++) n += w.slots[i].is_used;
     return n;
 }
 
@@ -106,6 +106,7 @@ Test(window, forgets_everything_at_a_jump_beyond_the_ring) {
 Test(window, works_up_to_the_last_number_but_one) {
     for (uint32_t i = 0; i < 20; i++) put_at(UINT32_MAX - 20 + i, US_PER_S, i == 3);
     cr_assert_eq(w.newest, UINT32_MAX - 1);
+    window_set_whole(&w, window_find(&w, UINT32_MAX - 17), 1);
     cr_assert_eq(window_newest_random_access(&w)->number, UINT32_MAX - 17);
     cr_assert_null(window_next_random_access(&w, UINT32_MAX - 16));
     cr_assert_eq(held(), 20);
@@ -150,16 +151,35 @@ Test(window, does_not_take_an_empty_slot_for_a_chunk_to_drop) {
 
 Test(window, finds_random_access_only_where_a_chunk_is_whole) {
     for (uint32_t i = 0; i < 10; i++) put_at(i, US_PER_S, i % 4 == 0);
-    cr_assert_eq(window_newest_random_access(&w)->number, 8);
-    cr_assert_eq(window_next_random_access(&w, 1)->number, 4);
-    cr_assert_eq(window_next_random_access(&w, 4)->number, 4);
-    window_find(&w, 8)->chunk->have = 0;
-    cr_assert_eq(window_newest_random_access(&w)->number, 4);
-    cr_assert_null(window_next_random_access(&w, 5));
-    window_find(&w, 4)->chunk->have = 0;
+    cr_assert_null(window_newest_random_access(&w));
+    cr_assert_null(window_next_random_access(&w, 0));
+    window_set_whole(&w, window_find(&w, 0), 1);
+    window_set_whole(&w, window_find(&w, 3), 1);
     cr_assert_eq(window_newest_random_access(&w)->number, 0);
     cr_assert_null(window_next_random_access(&w, 1));
+    window_set_whole(&w, window_find(&w, 4), 1);
+    cr_assert_eq(window_newest_random_access(&w)->number, 4);
+    cr_assert_eq(window_next_random_access(&w, 1)->number, 4);
+    cr_assert_eq(window_next_random_access(&w, 4)->number, 4);
+    cr_assert_null(window_next_random_access(&w, 5));
     cr_assert_null(window_next_random_access(&w, UINT32_MAX));
+}
+
+Test(window, finds_random_access_across_the_ends_of_its_ring) {
+    const uint32_t starts[] = {0, 1, 63, 64, 500, WINDOW_CHUNKS - 1, 1023, 70000};
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        window_clear(&w);
+        uint32_t first = starts[i];
+        for (uint32_t k = 0; k < WINDOW_CHUNKS; k++)
+            window_set_whole(&w, put_at(first + k, US_PER_S, k % 70 == 5), 1);
+        for (uint32_t k = 0; k < WINDOW_CHUNKS; k++) {
+            const struct slot *next = window_next_random_access(&w, first + k);
+            uint32_t number = k <= 5 ? 5 : (k - 6) / 70 * 70 + 75;
+            cr_assert_eq(next == NULL, number >= WINDOW_CHUNKS, "%u", k);
+            if (next != NULL) cr_assert_eq(next->number, first + number, "%u", k);
+        }
+        cr_assert_eq(window_newest_random_access(&w)->number, first + 495);
+    }
 }
 
 Test(window, searches_random_access_no_further_back_than_the_ring) {
