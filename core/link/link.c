@@ -168,12 +168,21 @@ const struct public_key *link_peer(const struct link *l) { return &l->peer; }
 const struct endpoint *link_endpoint(const struct link *l) { return &l->endpoint; }
 bool link_is_initiator(const struct link *l) { return l->is_initiator; }
 
-void link_stats(const struct link *l, struct link_stats *ret) {
+uint64_t link_rtt_us(const struct link *l) { return l->rtt.smoothed_us; }
+uint64_t link_received_us(const struct link *l) { return l->received_us; }
+uint64_t link_bytes_in_flight(const struct link *l) { return l->sent.bytes_in_flight; }
+uint64_t link_queue_us(const struct link *l) { return l->pace ? l->pace->whole_us : 0; }
+
+uint64_t link_rtt_min_us(const struct link *l) {
     int64_t least_us = minimum_get(&l->rtt.least, l->received_us);
+    return least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us;
+}
+
+void link_stats(const struct link *l, struct link_stats *ret) {
     *ret = (struct link_stats){
-        .rtt_us = l->rtt.smoothed_us,
-        .rtt_min_us = least_us == MINIMUM_NONE ? 0 : (uint64_t)least_us,
-        .queue_us = l->pace ? l->pace->whole_us : 0,
+        .rtt_us = link_rtt_us(l),
+        .rtt_min_us = link_rtt_min_us(l),
+        .queue_us = link_queue_us(l),
         .rate_bps = l->pace ? l->pace->rate_bps : PACE_RATE_INITIAL,
         .is_limited = l->pace && l->pace->is_limited,
         .bytes_in_flight = l->sent.bytes_in_flight,
@@ -181,7 +190,7 @@ void link_stats(const struct link *l, struct link_stats *ret) {
         .datagrams_out = l->counts.datagrams_out,
         .bytes_in = l->counts.bytes_in,
         .bytes_out = l->counts.bytes_out,
-        .datagrams_lost = l->counts.datagrams_lost,
+        .datagrams_lost = l->datagrams_lost,
         .received_us = l->received_us,
     };
 }

@@ -172,6 +172,12 @@ struct link_stats {
     uint64_t received_us; /* when the last authentic datagram came */
 };
 void link_stats(const struct link *l, struct link_stats *ret);
+/* Of these, what is asked again and again. */
+uint64_t link_rtt_us(const struct link *l);
+uint64_t link_received_us(const struct link *l);
+uint64_t link_bytes_in_flight(const struct link *l);
+uint64_t link_queue_us(const struct link *l);
+uint64_t link_rtt_min_us(const struct link *l);
 
 /* Datagrams that were refused, by reason, and handshakes. */
 struct links_stats {

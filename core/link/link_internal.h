@@ -44,48 +44,57 @@ struct build {
 };
 
 struct link_counts {
-    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out, datagrams_lost;
+    uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out;
 };
 
+#define LINK_LINE 64 /* of the cache */
+
 /* What an established link has while nothing is on its way; the rest is on the heap while it is
- * needed (NULL otherwise, where nothing else is said). */
+ * needed (NULL otherwise, where nothing else is said). In lines of the cache: first what the owner
+ * and the timers ask of every link again and again, then sending, then receiving, then the rest. */
 struct link {
-    struct links *links;
+    _Alignas(LINK_LINE) struct links *links;
     void *data;
     struct link *touched_next; /* in links->touched */
+    uint8_t state;             /* enum link_state */
+    bool is_initiator : 1, is_opened : 1, is_touched : 1;
+    bool ping_is_due : 1, probe_is_due : 1;
+    bool is_prompt : 1; /* what was sent last is acknowledged promptly */
+    uint16_t probes;
+    uint32_t index; /* ours */
     struct due expire_due, transmit_due;
+    uint64_t received_us; /* when the last authentic datagram came */
+    struct rtt rtt;
+    uint64_t loss_us;          /* when the next record is lost by time */
+    uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
+
+    struct sent_ring sent;
+    uint64_t probe_base_us;
     struct dial *dial;
     struct answer *answer;
     struct path *path;
     struct pace *pace; /* from the first cell, until none was sent for LINK_PACE_IDLE_US */
-    struct public_key peer;
-    struct endpoint endpoint;
-    uint8_t state; /* enum link_state */
-    bool is_initiator : 1, is_opened : 1, is_touched : 1;
-    bool ping_is_due : 1, probe_is_due : 1;
-    bool is_prompt : 1;             /* what was sent last is acknowledged promptly */
-    uint32_t index;                 /* ours */
-    uint8_t mac1[PACKET_MAC_BYTES]; /* of the message 1 that it answered */
-    unsigned probes;
-    uint32_t clock_us; /* the peer's clock less ours, or anything near it modulo 2^24 */
-    uint64_t up_us;
-    uint64_t received_us;      /* when the last authentic datagram came */
-    uint64_t waiting_since_us; /* first question since anything came; TIME_NEVER for none */
-    uint64_t loss_us;          /* when the next record is lost by time */
-    uint64_t probe_base_us;
-    uint64_t cell_us;       /* when the last cell was sent */
-    uint64_t acked_end;     /* the sequence behind the highest acknowledged */
-    uint64_t acked_sent_us; /* when that was sent */
-    struct session session;
-    struct received received;
-    struct rtt rtt;
+    struct unreliable_queue unreliable;
     struct train train;
     struct outbox outbox;
-    struct inbox inbox;
-    struct unreliable_queue unreliable;
-    struct sent_ring sent;
+    uint64_t cell_us;        /* when the last cell was sent */
+    uint64_t acked_end;      /* the sequence behind the highest acknowledged */
+    uint32_t acked_sent_us;  /* when that was sent, low bits */
+    uint32_t datagrams_lost; /* of ours */
+
+    struct session session;
+    struct received received;
+    struct endpoint endpoint;
+    uint32_t clock_us; /* the peer's clock less ours, or anything near it modulo 2^24 */
     struct link_counts counts;
+
+    struct inbox inbox;
+    struct public_key peer;
+    uint64_t up_us;
+    uint8_t mac1[PACKET_MAC_BYTES]; /* of the message 1 that it answered */
 };
+
+_Static_assert(sizeof(struct link) == 10 * LINK_LINE, "a node has many");
 
 struct ask {
     struct endpoint to;

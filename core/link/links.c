@@ -66,8 +66,9 @@ struct link *links_new_link(struct links *ls, const struct public_key *peer,
     if (ls->table.len == ls->active_max || schedule_reserve(&ls->expire, ls->table.len + 1) ||
         schedule_reserve(&ls->transmit, ls->table.len + 1))
         return NULL;
-    struct link *l = calloc(1, sizeof *l);
+    struct link *l = aligned_alloc(LINK_LINE, sizeof *l);
     if (l == NULL) return NULL;
+    memset(l, 0, sizeof *l);
     l->links = ls;
     int err = state == LINK_DIALLING ? dial_start(l, to, now_us) : answer_start(l);
     if (!err) err = table_add(&ls->table, l, peer, random_u32(&ls->random), &l->index);
@@ -106,16 +107,16 @@ void links_enter(struct links *ls, uint64_t now_us) {
 }
 
 /* What is due at once is due since now, and keeps that time: links that wait take turns. */
-static uint64_t since(const struct due *d, uint64_t at_us, uint64_t now_us) {
+static uint64_t since(const struct link *l, uint64_t at_us, uint64_t now_us) {
     if (at_us > now_us) return at_us;
-    return d->place != 0 ? u64_min(d->at_us, now_us) : now_us;
+    return u64_min(schedule_time_of(&l->links->transmit, &l->transmit_due), now_us);
 }
 
 static void reschedule(struct link *l) {
     struct links *ls = l->links;
     uint64_t expire_us = link_expire_time(l), transmit_us = link_transmit_time(l);
     schedule_set(&ls->expire, &l->expire_due, expire_us);
-    schedule_set(&ls->transmit, &l->transmit_due, since(&l->transmit_due, transmit_us, ls->now_us));
+    schedule_set(&ls->transmit, &l->transmit_due, since(l, transmit_us, ls->now_us));
 }
 
 void links_touch(struct link *l) {

@@ -30,7 +30,7 @@ static size_t link_memory(const struct link *l) {
 
 size_t links_memory(const struct links *ls) {
     size_t n = sizeof *ls + ls->table.size * sizeof *ls->table.entries;
-    n += (ls->expire.capacity + ls->transmit.capacity) * sizeof(struct due *);
+    n += (ls->expire.capacity + ls->transmit.capacity) * sizeof *ls->expire.heap;
     n += ls->ready.capacity * sizeof *ls->ready.entries;
     if (ls->asks != NULL) n += ASKS_MAX * sizeof *ls->asks;
     size_t at = 0;

@@ -15,7 +15,7 @@
 
 struct minimum {
     int32_t buckets[MINIMUM_SECONDS];
-    uint64_t second; /* of the newest bucket */
+    uint32_t second; /* of the newest bucket */
 };
 
 void minimum_init(struct minimum *m, uint64_t now_us);

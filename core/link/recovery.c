@@ -25,7 +25,7 @@ static void record_acked(struct link *l, uint64_t sequence, struct news *news) {
     news->pace.datagrams++;
     if (sequence < l->acked_end) return;
     l->acked_end = sequence + 1;
-    l->acked_sent_us = sent_time(s, news->now_us);
+    l->acked_sent_us = s->sent_us;
 }
 
 /* The records of counters low to high; those below the tail are settled. */
@@ -39,7 +39,7 @@ static void range_acked(struct link *l, uint64_t low, uint64_t high, struct news
 static void record_lost(struct link *l, struct sent *s, uint64_t now_us) {
     sent_settle(&l->sent, s);
     for (unsigned i = 0; i < s->refs_len; i++) outbox_requeue(&l->outbox, sent_ref(s, i));
-    l->counts.datagrams_lost++;
+    l->datagrams_lost++;
     if (l->pace != NULL) pace_on_lost(l->pace);
     uint64_t first = s->token, second = s->has_second ? s->second : 0; /* telling may move it */
     link_tell_lost(l, first, now_us);
@@ -57,8 +57,8 @@ static void losses_find(struct link *l, uint64_t now_us) {
         struct sent *s = sent_at(&l->sent, i);
         if (!s->is_in_flight) continue;
         uint64_t sent_us = sent_time(s, now_us);
-        bool is_passed =
-            l->acked_end - 1 - i >= LOSS_PACKETS && sent_us + reorder_us <= l->acked_sent_us;
+        int32_t before_us = (int32_t)(l->acked_sent_us - s->sent_us);
+        bool is_passed = l->acked_end - 1 - i >= LOSS_PACKETS && before_us >= (int32_t)reorder_us;
         if (is_passed || sent_us + delay_us <= now_us)
             record_lost(l, s, now_us);
         else
@@ -164,7 +164,7 @@ uint64_t recovery_deadline(const struct link *l) {
 /* Something that must be acknowledged, because what went before was not: the oldest messages once
  * more, or a PING. */
 static void probe(struct link *l, uint64_t now_us) {
-    l->probes++;
+    if (l->probes < UINT16_MAX) l->probes++;
     l->probe_base_us = now_us;
     l->probe_is_due = true;
     const struct sent *oldest = sent_at(&l->sent, l->sent.tail);

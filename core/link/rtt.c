@@ -11,16 +11,16 @@ void rtt_add(struct rtt *r, uint64_t sample_us, uint64_t delay_us, uint64_t now_
     minimum_add(&r->least, (int64_t)sample_us, now_us);
     uint64_t least_us = rtt_least(r, now_us);
     if (sample_us >= least_us + delay_us) sample_us -= delay_us;
-    r->latest_us = u64_max(sample_us, 1);
-    if (r->smoothed_us == 0) {
-        r->smoothed_us = r->latest_us;
-        r->variation_us = r->latest_us / 2;
+    uint64_t latest = u64_min(u64_max(sample_us, 1), UINT32_MAX), smoothed = r->smoothed_us;
+    r->latest_us = (uint32_t)latest;
+    if (smoothed == 0) {
+        r->smoothed_us = (uint32_t)latest;
+        r->variation_us = (uint32_t)latest / 2;
         return;
     }
-    uint64_t smoothed = r->smoothed_us, latest = r->latest_us;
     uint64_t off_us = smoothed > latest ? smoothed - latest : latest - smoothed;
-    r->variation_us = (3 * r->variation_us + off_us) / 4;
-    r->smoothed_us = u64_max((7 * smoothed + latest) / 8, 1);
+    r->variation_us = (uint32_t)((3ull * r->variation_us + off_us) / 4);
+    r->smoothed_us = (uint32_t)u64_max((7 * smoothed + latest) / 8, 1);
 }
 
 uint64_t rtt_least(const struct rtt *r, uint64_t now_us) {
@@ -32,7 +32,7 @@ uint64_t rtt_least(const struct rtt *r, uint64_t now_us) {
 uint64_t rtt_loss_delay(const struct rtt *r) {
     uint64_t rtt_us = u64_max(r->smoothed_us, r->latest_us);
     if (rtt_us == 0) rtt_us = RTT_INITIAL_US;
-    return rtt_us + u64_max(rtt_us / 8, RECEIVED_LATE_US + 4 * r->variation_us);
+    return rtt_us + u64_max(rtt_us / 8, RECEIVED_LATE_US + 4ull * r->variation_us);
 }
 
 uint64_t rtt_probe_delay(const struct rtt *r, bool is_prompt, unsigned count) {

@@ -9,9 +9,9 @@
 #define RTT_PROBE_MAX_US (500 * US_PER_MS) /* so that an outage's end is noticed soon */
 
 struct rtt {
-    uint64_t smoothed_us; /* 0 before the first sample */
-    uint64_t variation_us;
-    uint64_t latest_us;
+    uint32_t smoothed_us; /* 0 before the first sample */
+    uint32_t variation_us;
+    uint32_t latest_us;
     struct minimum least;
 };
 

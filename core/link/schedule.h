@@ -1,8 +1,9 @@
-/* schedule.h - what is due first: a binary heap of times, each inside of what it is a time of.
+/* schedule.h - what is due first: a binary heap of times. What is due knows its place in it, and
+ * the times stand in the heap, so that sorting reads nothing else.
  *
  * Equal times are served in the order in which they were set, so what is taken out and set again
- * goes behind the others: turns are fair, and no address decides. Invariant: every entry of the
- * heap knows its place in it. */
+ * goes behind the others: turns are fair, and no address decides. Invariant: heap[place - 1] is of
+ * the due whose place it is. */
 #ifndef SCHEDULE_H
 #define SCHEDULE_H
 
@@ -10,13 +11,17 @@
 
 /* Zeros are one that is not set. */
 struct due {
-    uint64_t at_us;
-    uint32_t turn;
     uint32_t place; /* in the heap, from 1; 0: not in it */
 };
 
+struct schedule_entry {
+    uint64_t at_us;
+    struct due *due;
+    uint32_t turn;
+};
+
 struct schedule {
-    struct due **heap;
+    struct schedule_entry *heap;
     uint32_t len, capacity;
     uint32_t turns;
 };
@@ -30,6 +35,12 @@ void schedule_set(struct schedule *s, struct due *d, uint64_t at_us);
 /* The first one, or NULL. */
 struct due *schedule_first(const struct schedule *s);
 /* Its time; TIME_NEVER where there is none. */
-uint64_t schedule_time(const struct schedule *s);
+static inline uint64_t schedule_time(const struct schedule *s) {
+    return s->len == 0 ? TIME_NEVER : s->heap[0].at_us;
+}
+/* When this one is due; TIME_NEVER where it is not set. */
+static inline uint64_t schedule_time_of(const struct schedule *s, const struct due *d) {
+    return d->place == 0 ? TIME_NEVER : s->heap[d->place - 1].at_us;
+}
 
 #endif

@@ -17,10 +17,9 @@ uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bp
 
 /* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
 static bool is_there(const struct neighbour *nb) {
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    if (link_state(nb->peer->link) != LINK_UP || stats.bytes_in_flight == 0) return true;
-    return stats.received_us + GONE_US + stats.rtt_us >= nb->channel->node->now_us;
+    const struct link *link = nb->peer->link;
+    if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return true;
+    return link_received_us(link) + GONE_US + link_rtt_us(link) >= nb->channel->node->now_us;
 }
 
 unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index) {

@@ -70,25 +70,14 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) 
     ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
-/* The choice of parents asks again and again within one step: the link is asked once. */
-static const struct peer *look_at_link(const struct neighbour *nb) {
-    struct peer *p = nb->peer;
-    if (p->seen_us == p->node->now_us + 1) return p;
-    struct link_stats stats;
-    link_stats(p->link, &stats);
-    p->seen_us = p->node->now_us + 1;
-    p->rtt_us = stats.rtt_us;
-    p->received_us = stats.received_us;
-    return p;
+uint64_t neighbour_rtt_us(const struct neighbour *nb) { return link_rtt_us(nb->peer->link); }
+
+uint64_t neighbour_received_us(const struct neighbour *nb) {
+    return link_received_us(nb->peer->link);
 }
 
-uint64_t neighbour_rtt_us(const struct neighbour *nb) { return look_at_link(nb)->rtt_us; }
-
-uint64_t neighbour_received_us(const struct neighbour *nb) { return look_at_link(nb)->received_us; }
-
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
-    const struct peer *p = look_at_link(nb);
-    return p->received_us + SILENT_US + 2 * p->rtt_us < now_us;
+    return neighbour_received_us(nb) + SILENT_US + 2 * neighbour_rtt_us(nb) < now_us;
 }
 
 uint32_t neighbour_id4(const struct neighbour *nb) {

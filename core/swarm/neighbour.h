@@ -88,8 +88,6 @@ struct peer {
     struct peer *next; /* of the node's */
     struct link *link;
     uint64_t since_us;
-    uint64_t seen_us; /* 1 + when the two below were read off the link; 0: not yet */
-    uint64_t rtt_us, received_us;
     uint8_t turned_away;                     /* 1 + the channel that had no room for it */
     bool was_up;                             /* the link has been open */
     bool is_doomed;                          /* its link is closed at the end of the step */

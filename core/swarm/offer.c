@@ -16,9 +16,7 @@ static bool heads_lag(const struct stream *s, int64_t *ret_us) {
     const struct neighbour *nb = heads->parent;
     if (nb == NULL || !heads->is_granted || !heads->has_arrival) return false;
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    struct link_stats stats;
-    link_stats(nb->peer->link, &stats);
-    *ret_us = (int64_t)stats.rtt_min_us / 2 + HOP_US;
+    *ret_us = (int64_t)link_rtt_min_us(nb->peer->link) / 2 + HOP_US;
     if (nb->role == ROLE_SOURCE) return true;
     if (!ns->has_lags || ns->lags[SUPPLY_HEADS] == LAG_NONE) return false;
     *ret_us += (int64_t)ns->lags[SUPPLY_HEADS] * LAG_UNIT_US;

@@ -133,11 +133,12 @@ static bool is_short(const struct node *n, uint64_t now_us) {
 static void sample_queues(struct node *n, uint64_t now_us) {
     for (size_t i = 0; i < n->channels_len; i++)
         for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
-            struct link_stats stats;
             if (!is_child(n->channels[i]->neighbours[k])) continue; /* its pacer sees no queue */
-            link_stats(n->channels[i]->neighbours[k]->peer->link, &stats);
-            bool is_fresh = stats.bytes_in_flight > 0 && stats.received_us + GONE_US > now_us;
-            if (is_fresh && stats.rtt_us > 0) capacity_queue(&n->uplink.capacity, stats.queue_us);
+            const struct link *link = n->channels[i]->neighbours[k]->peer->link;
+            bool is_fresh =
+                link_bytes_in_flight(link) > 0 && link_received_us(link) + GONE_US > now_us;
+            if (is_fresh && link_rtt_us(link) > 0)
+                capacity_queue(&n->uplink.capacity, link_queue_us(link));
         }
 }
 

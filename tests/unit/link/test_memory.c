@@ -55,7 +55,7 @@ Test(memory, of_idle_links_is_some_700_bytes_each) {
     for (unsigned i = 0; i < SPOKES; i++) station_stop(&spokes[i]);
     stations_run(n, 10 * US_PER_S);
     cr_assert_eq(links_count(hub.ls, LINK_UP), 0);
-    cr_assert_leq(links_memory(hub.ls), empty + 2048, "the table keeps its size");
+    cr_assert_leq(links_memory(hub.ls), empty + 3072, "the tables keep their size");
     station_stop(&hub);
     network_free(n);
 }
