@@ -90,7 +90,7 @@ void channel_drop_neighbour(struct channel *c, struct neighbour *nb, uint64_t no
     take_place(c, nb);
     struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
     if (known != NULL) known->is_linked = false;
-    nb->peer->neighbours[c->index] = NULL;
+    peer_remove_neighbour(nb->peer, nb);
     for (size_t i = 0; i < SLOTS_MAX; i++)
         if (nb->peer->by_slot[i] == c->index + 1) nb->peer->by_slot[i] = 0;
     neighbour_free(nb);
@@ -112,8 +112,10 @@ void channel_ban(struct channel *c, struct neighbour *nb, int err, uint64_t now_
 
 /* A new broadcast: nothing of the old one is of use. */
 static bool restart_streams(struct channel *c, const struct manifest *m) {
-    struct stream *streams = calloc(m->tracks_len, sizeof *streams);
+    size_t bytes = size_max(m->tracks_len, 1) * sizeof(struct stream);
+    struct stream *streams = aligned_alloc(_Alignof(struct stream), bytes);
     if (streams == NULL) return false;
+    memset(streams, 0, bytes);
     for (size_t t = 0; t < c->streams_len; t++) stream_release(&c->streams[t]);
     free(c->streams);
     c->streams = streams;

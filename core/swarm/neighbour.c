@@ -9,8 +9,9 @@
 #define ASKED_FIRST 4 /* places in the table */
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us) {
-    struct neighbour *nb = calloc(1, sizeof *nb);
+    struct neighbour *nb = aligned_alloc(_Alignof(struct neighbour), sizeof *nb);
     if (nb == NULL) return NULL;
+    memset(nb, 0, sizeof *nb);
     bool knows_tracks = channel != NULL && channel->has_manifest;
     if (!neighbour_set_tracks(nb, knows_tracks ? channel->streams_len : TRACKS_MAX)) {
         free(nb);
@@ -18,6 +19,7 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
     }
     nb->peer = peer;
     nb->channel = channel;
+    nb->index = channel != NULL ? channel->index : 0;
     nb->since_us = now_us;
     nb->requests = (struct budget){.tokens = REQUESTS_BURST, .filled_us = now_us};
     nb->backlog = (struct budget){.tokens = BACKLOG_BURST, .filled_us = now_us};
@@ -26,13 +28,30 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
 
 bool neighbour_set_tracks(struct neighbour *nb, size_t tracks) {
     size_t old = nb->streams_len;
-    if (tracks == 0) tracks = 1; /* realloc would free it */
-    struct neighbour_stream *streams = realloc(nb->streams, tracks * sizeof *streams);
+    if (tracks == 0) tracks = 1;
+    size_t bytes = tracks * sizeof(struct neighbour_stream);
+    struct neighbour_stream *streams = aligned_alloc(_Alignof(struct neighbour_stream), bytes);
     if (streams == NULL) return tracks <= old;
-    if (tracks > old) memset(&streams[old], 0, (tracks - old) * sizeof *streams);
+    memset(streams, 0, bytes);
+    if (old > 0) memcpy(streams, nb->streams, size_min(old, tracks) * sizeof *streams);
+    free(nb->streams);
     nb->streams = streams;
-    nb->streams_len = tracks;
+    nb->streams_len = (uint8_t)tracks;
     return true;
+}
+
+void peer_add_neighbour(struct peer *p, struct neighbour *nb) {
+    struct neighbour **at = &p->neighbours;
+    while (*at != NULL && (*at)->index < nb->index) at = &(*at)->peer_next;
+    nb->peer = p;
+    nb->peer_next = *at;
+    *at = nb;
+}
+
+void peer_remove_neighbour(struct peer *p, const struct neighbour *nb) {
+    struct neighbour **at = &p->neighbours;
+    while (*at != nb) at = &(*at)->peer_next;
+    *at = nb->peer_next;
 }
 
 void neighbour_free(struct neighbour *nb) {
@@ -65,9 +84,9 @@ void neighbour_trim(struct neighbour *nb, uint64_t now_us) {
 
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) {
     ns->failures = 0;
-    if (!ns->has_lateness) ns->lateness_us = (int64_t)lateness_us;
+    if (!ns->has_lateness) ns->lateness_us = (int32_t)lateness_us;
     ns->has_lateness = true;
-    ns->lateness_us += ((int64_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
+    ns->lateness_us += ((int32_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
 uint64_t neighbour_rtt_us(const struct neighbour *nb) { return link_rtt_us(nb->peer->link); }
@@ -153,7 +172,7 @@ static struct asked_cells *asked_place(struct neighbour *nb, uint64_t now_us) {
     if (asked == NULL) return NULL;
     memset(&asked[old], 0, (capacity - old) * sizeof *asked);
     nb->asked = asked;
-    nb->asked_capacity = capacity;
+    nb->asked_capacity = (uint8_t)capacity;
     return &asked[old];
 }
 

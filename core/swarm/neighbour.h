@@ -50,36 +50,43 @@ struct budget {
     uint64_t filled_us;
 };
 
+/* In lines of the cache: what every cell asks of it, what is queued for it, what choices ask, and
+ * the rest. */
 struct neighbour {
-    struct peer *peer;
+    _Alignas(64) struct peer *peer;
     struct channel *channel;
-    uint8_t at;     /* its place in the channel's table */
-    bool has_hello; /* its HELLO came: `slot` is valid */
+    struct neighbour_stream *streams;
+    uint8_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
+    uint8_t at;          /* its place in the channel's table */
+    uint8_t index;       /* the channel's */
+    bool has_hello;      /* its HELLO came: `slot` is valid */
     bool hello_sent;
     uint8_t slot; /* its number for the channel */
     uint8_t role, flags;
+    struct asked_cells *asked; /* grows up to ASKED_CELLS_MAX */
+    uint8_t asked_capacity, pending_len;
     bool has_offer;
-    uint32_t manifest_version;
-    uint32_t manifest_sent; /* version of the one that was sent to it */
-    uint64_t broadcast;     /* the newest that it knows, as far as we know: we may have told it */
-    uint64_t follows;       /* the one that it takes part in, by its own word */
-    uint64_t since_us;
-    uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
-    uint64_t peers_sent_us;
-    uint64_t peers_taken_us, candidates_taken_us;
+    uint32_t unsolicited; /* cells that we had not asked for */
+    uint64_t follows;     /* the broadcast that it takes part in, by its own word */
+    uint64_t probed_us;   /* when it was last asked whether it is there */
+
+    struct send_queue queue;
+
     /* Its newest OFFER, less what we have asked for since. */
     uint64_t spare_bps, carried_bps, bar_bps, offered_us;
-    uint64_t probed_us; /* when it was last asked whether it is there */
-    uint64_t offer_sent_us, candidates_sent_us;
-    uint64_t manifest_sent_us;
-    struct budget requests, backlog;
-    size_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
-    struct neighbour_stream *streams;
-    struct send_queue queue;
+    uint64_t offer_sent_us;
+    uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
+    uint64_t peers_sent_us;
+    struct neighbour *peer_next; /* of the same peer, for another channel */
+
     struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
-    struct asked_cells *asked;    /* grows up to ASKED_CELLS_MAX */
-    unsigned pending_len, asked_capacity;
-    uint32_t unsolicited; /* cells that we had not asked for */
+    struct budget requests, backlog;
+    uint64_t since_us;
+    uint64_t peers_taken_us, candidates_taken_us, candidates_sent_us;
+    uint64_t broadcast; /* the newest that it knows, as far as we know: we may have told it */
+    uint64_t manifest_sent_us;
+    uint32_t manifest_version;
+    uint32_t manifest_sent; /* version of the one that was sent to it */
 };
 
 /* A linked peer: the link's owner data. */
@@ -87,18 +94,29 @@ struct peer {
     struct node *node;
     struct peer *next; /* of the node's */
     struct link *link;
+    struct neighbour *neighbours; /* in the order of their channels: one, nearly always */
     uint64_t since_us;
-    uint8_t turned_away;                     /* 1 + the channel that had no room for it */
-    bool was_up;                             /* the link has been open */
-    bool is_doomed;                          /* its link is closed at the end of the step */
-    struct neighbour *neighbours[SLOTS_MAX]; /* by our channel index, which is our slot */
-    uint8_t by_slot[SLOTS_MAX];              /* by the peer's slot: 1 + our channel index */
+    uint8_t turned_away;        /* 1 + the channel that had no room for it */
+    bool was_up;                /* the link has been open */
+    bool is_doomed;             /* its link is closed at the end of the step */
+    uint8_t by_slot[SLOTS_MAX]; /* by the peer's slot: 1 + our channel index */
 };
+
+/* By our channel index, which is our slot; NULL: there is none. */
+static inline struct neighbour *peer_neighbour(const struct peer *p, unsigned index) {
+    struct neighbour *nb = p->neighbours;
+    while (nb != NULL && nb->index != index) nb = nb->peer_next;
+    return nb;
+}
 
 /* The neighbour that the peer said HELLO for with this slot; NULL: it did not. */
 static inline struct neighbour *peer_at_slot(const struct peer *p, uint8_t slot) {
-    return p->by_slot[slot] == 0 ? NULL : p->neighbours[p->by_slot[slot] - 1];
+    return p->by_slot[slot] == 0 ? NULL : peer_neighbour(p, p->by_slot[slot] - 1u);
 }
+
+/* Each knows the other; the peer has none for that channel. */
+void peer_add_neighbour(struct peer *p, struct neighbour *nb);
+void peer_remove_neighbour(struct peer *p, const struct neighbour *nb);
 
 struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint64_t now_us);
 /* The manifest says how many tracks there are. False: no memory for more than there were. */

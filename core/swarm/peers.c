@@ -1,16 +1,23 @@
 /* peers.c - the links' side of the engine: peers come and go, messages find their neighbour. */
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/err.h"
 #include "core/proto/cell.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/serve.h"
 
+#define PEER_ALIGN 64 /* a line of the cache */
+
+static_assert(sizeof(struct peer) == PEER_ALIGN, "every datagram passes one");
+
 static struct peer *peer_make(struct node *n, struct link *link) {
     struct peer *p = link_data(link);
     if (p != NULL) return p;
-    p = calloc(1, sizeof *p);
+    p = aligned_alloc(PEER_ALIGN, sizeof *p);
     if (p == NULL) return NULL;
+    memset(p, 0, sizeof *p);
     p->node = n;
     p->link = link;
     p->since_us = n->now_us;
@@ -31,22 +38,19 @@ void peers_free(struct peer *p) {
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us) {
     struct peer *p = peer_make(c->node, link);
     if (p == NULL || p->is_doomed) return NULL;
-    if (p->neighbours[c->index] != NULL) return p->neighbours[c->index];
-    struct neighbour *nb = neighbour_new(p, c, now_us);
+    struct neighbour *nb = peer_neighbour(p, c->index);
+    if (nb != NULL) return nb;
+    nb = neighbour_new(p, c, now_us);
     if (nb == NULL) return NULL;
     if (!channel_add_neighbour(c, nb)) {
         neighbour_free(nb);
         return NULL;
     }
-    p->neighbours[c->index] = nb;
+    peer_add_neighbour(p, nb);
     return nb;
 }
 
-static bool has_channels(const struct peer *p) {
-    for (size_t i = 0; i < SLOTS_MAX; i++)
-        if (p->neighbours[i] != NULL) return true;
-    return false;
-}
+static bool has_channels(const struct peer *p) { return p->neighbours != NULL; }
 
 /* The link itself is closed at the end of the step: a handler may still be reading from it. */
 static void release(struct peer *p) {
@@ -122,7 +126,7 @@ static int take_bye(struct peer *p, const uint8_t *data, size_t len, uint64_t no
     if (err) return err;
     /* A peer that does not carry the channel gave it no slot: it repeats ours. */
     struct neighbour *nb =
-        m.reason == BYE_NO_CHANNEL ? p->neighbours[m.slot] : peer_at_slot(p, m.slot);
+        m.reason == BYE_NO_CHANNEL ? peer_neighbour(p, m.slot) : peer_at_slot(p, m.slot);
     if (nb == NULL) return 0;
     struct channel *c = nb->channel;
     sampler_failed(&c->sampler, link_peer(p->link), now_us);
@@ -169,10 +173,9 @@ static const struct {
 
 static void refuse(struct peer *p, int err, uint64_t now_us) {
     struct node *n = p->node;
-    for (size_t i = 0; i < SLOTS_MAX; i++) {
-        if (p->neighbours[i] == NULL) continue;
-        p->neighbours[i]->channel->stats.refused_message++;
-        channel_ban(p->neighbours[i]->channel, p->neighbours[i], err, now_us);
+    if (has_channels(p)) {
+        p->neighbours->channel->stats.refused_message++;
+        channel_ban(p->neighbours->channel, p->neighbours, err, now_us);
         return;
     }
     node_ban(n, link_peer(p->link), now_us);
@@ -216,7 +219,7 @@ static void on_lost(void *owner, struct link *link, uint64_t token, uint64_t now
     (void)owner;
     if (p == NULL || p->is_doomed) return;
     uplink_lost(p->node);
-    struct neighbour *nb = p->neighbours[token >> 56 & 15];
+    struct neighbour *nb = peer_neighbour(p, token >> 56 & 15);
     if (nb == NULL) return;
     serve_lost(nb, (uint8_t)(token >> 48 & 7), (uint32_t)token, (uint8_t)(token >> 32),
                (token & SEND_ASKED) != 0, now_us);
@@ -226,12 +229,11 @@ static void on_lost(void *owner, struct link *link, uint64_t token, uint64_t now
 static bool move_neighbours(struct peer *from, struct link *to_link) {
     struct peer *to = to_link == NULL || to_link == from->link ? NULL : link_data(to_link);
     if (to == NULL) return false;
-    for (size_t i = 0; i < SLOTS_MAX; i++) {
-        struct neighbour *nb = from->neighbours[i];
-        if (nb == NULL || to->neighbours[i] != NULL) continue;
-        nb->peer = to;
-        to->neighbours[i] = nb;
-        from->neighbours[i] = NULL;
+    for (struct neighbour *nb = from->neighbours, *next; nb != NULL; nb = next) {
+        next = nb->peer_next;
+        if (peer_neighbour(to, nb->index) != NULL) continue;
+        peer_remove_neighbour(from, nb);
+        peer_add_neighbour(to, nb);
     }
     return true;
 }
@@ -243,9 +245,7 @@ static void on_closed(void *owner, struct link *link, enum link_end end, uint64_
     if (end == LINK_END_REPLACED && !p->was_up)
         (void)move_neighbours(p, links_find(n->links, link_peer(link)));
     bool failed = end != LINK_END_LOCAL && end != LINK_END_REPLACED;
-    for (size_t i = 0; i < SLOTS_MAX; i++) {
-        struct neighbour *nb = p->neighbours[i];
-        if (nb == NULL) continue;
+    for (struct neighbour *nb; (nb = p->neighbours) != NULL;) {
         if (failed) sampler_failed(&nb->channel->sampler, link_peer(link), now_us);
         channel_drop_neighbour(nb->channel, nb, now_us);
     }

@@ -17,24 +17,26 @@ struct neighbour;
 
 /* Who sends us one substream, or (index SUPPLY_HEADS) the track's heads. */
 struct supply {
-    struct neighbour *parent;
+    /* A line of the cache: what every tick asks. */
+    _Alignas(64) struct neighbour *parent;
     struct neighbour *next; /* asked to take over; NULL: nobody */
-    uint64_t retry_us;      /* when another may be asked, where nobody would */
     bool is_granted;        /* the parent said that it sends */
     bool has_delay, has_arrival;
     uint8_t refusals; /* in a row */
     uint8_t ancestors_len;
-    uint64_t asked_us; /* when the parent was asked */
-    uint64_t next_asked_us;
-    uint32_t owes_from; /* the first chunk that the parent was asked for */
-    uint32_t next_owes_from;
+    uint64_t asked_us;   /* when the parent was asked */
     uint64_t arrived_us; /* newest arrival from the parent */
-    uint64_t delay_us;   /* of its cells behind their heads, smoothed; and how much that varies */
-    uint64_t delay_var_us;
+    uint64_t loop_us;    /* since when we stand above ourselves; 0: we do not */
+    uint32_t owes_from;  /* the first chunk that the parent was asked for */
+    uint32_t next_owes_from;
+    uint32_t delay_us; /* of its cells behind their heads, smoothed; and how much that varies */
+    uint32_t delay_var_us;
+
     int64_t arrival_us; /* on our clock, after the capture on the source's: smoothed, */
     int64_t least_us, least_before_us; /* the least of this window, and of the one before */
     uint64_t least_since_us;
-    uint64_t loop_us;                  /* since when we stand above ourselves; 0: we do not */
+    uint64_t retry_us; /* when another may be asked, where nobody would */
+    uint64_t next_asked_us;
     uint32_t ancestors[ANCESTORS_MAX]; /* the parent, and whoever is above it */
 };
 

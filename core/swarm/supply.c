@@ -55,7 +55,8 @@ void supply_unask(const struct stream *s, struct neighbour *nb, unsigned index, 
 void supply_begin(struct supply *supply, uint64_t now_us) {
     supply->is_granted = false;
     supply->has_delay = supply->has_arrival = false;
-    supply->delay_us = supply->delay_var_us = supply->loop_us = 0;
+    supply->delay_us = supply->delay_var_us = 0;
+    supply->loop_us = 0;
     supply->ancestors_len = 0;
     supply->asked_us = supply->arrived_us = now_us;
 }
@@ -130,19 +131,19 @@ void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint
     if (delay_us > DELAY_SAMPLE_MAX_US) return; /* what was owed after an outage is not usual */
     if (!supply->has_delay) {
         supply->has_delay = true;
-        supply->delay_us = delay_us;
-        supply->delay_var_us = delay_us / 2;
+        supply->delay_us = (uint32_t)delay_us;
+        supply->delay_var_us = (uint32_t)delay_us / 2;
         return;
     }
     /* RFC 6298's weights. */
     uint64_t error_us =
         delay_us > supply->delay_us ? delay_us - supply->delay_us : supply->delay_us - delay_us;
-    supply->delay_var_us = (3 * supply->delay_var_us + error_us) / 4;
-    supply->delay_us = (7 * supply->delay_us + delay_us) / 8;
+    supply->delay_var_us = (uint32_t)((3 * supply->delay_var_us + error_us) / 4);
+    supply->delay_us = (uint32_t)((7 * supply->delay_us + delay_us) / 8);
 }
 
 uint64_t supply_patience_us(const struct supply *supply) {
-    uint64_t usual_us = supply->delay_us + 4 * supply->delay_var_us;
+    uint64_t usual_us = supply->delay_us + 4ull * supply->delay_var_us;
     return u64_min(usual_us, USUAL_MAX_US) + SUPPLY_PATIENCE_US +
            neighbour_rtt_us(supply->parent) * 3 / 2;
 }

@@ -248,7 +248,7 @@ static void check_neighbour(const struct neighbour *nb) {
         pending += nb->pending[i].payload != NULL;
     assert(pending == nb->pending_len);
     for (size_t i = 0; i < SEND_CLASSES; i++) assert(nb->queue.rings[i].len <= SEND_QUEUE_MAX);
-    assert(nb->peer->neighbours[nb->channel->index] == nb);
+    assert(peer_neighbour(nb->peer, nb->channel->index) == nb && nb->index == nb->channel->index);
     for (size_t t = 0; t < nb->streams_len; t++)
         assert((nb->streams[t].granted & ~nb->streams[t].asked) == 0);
 }
