@@ -17,6 +17,7 @@ void link_enter(struct link *l, enum link_state state) {
     assert(moves[l->state] & 1u << state);
     l->links->counts[l->state]--;
     l->links->counts[state]++;
+    l->links->changes++;
     l->state = (uint8_t)state;
 }
 

@@ -111,6 +111,8 @@ struct link *links_dial(struct links *ls, const struct public_key *peer, const s
                         uint64_t now_us);
 struct link *links_find(struct links *ls, const struct public_key *peer);
 size_t links_count(const struct links *ls, enum link_state state);
+/* Grows whenever a link changes its state. */
+uint32_t links_changes(const struct links *ls);
 /* Tells the peer (when up) and calls closed with LINK_END_LOCAL. */
 void link_close(struct link *l, uint64_t now_us);
 

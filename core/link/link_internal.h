@@ -115,6 +115,7 @@ struct links {
     struct table table;
     unsigned active_max;
     unsigned counts[LINK_CLOSED + 1]; /* by state */
+    uint32_t changes;                 /* of states */
     struct schedule expire, transmit; /* of the links' expire_due and transmit_due */
     struct link *touched;             /* whose times may have changed, or that are closed */
     unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */

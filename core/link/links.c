@@ -165,6 +165,7 @@ void links_set_shared_queue(struct links *ls, uint64_t queue_us) {
 }
 
 size_t links_count(const struct links *ls, enum link_state state) { return ls->counts[state]; }
+uint32_t links_changes(const struct links *ls) { return ls->changes; }
 
 static struct link *dial_new(struct links *ls, const struct public_key *peer,
                              const struct endpoint *to, uint64_t now_us) {

@@ -59,9 +59,14 @@ static uint64_t taken_by(const struct channel *c, const struct neighbour *nb) {
 
 uint64_t admission_granted_bps(const struct node *n) {
     uint64_t bps = 0;
-    for (size_t i = 0; i < n->channels_len; i++)
-        for (size_t k = 0; k < n->channels[i]->neighbours_len; k++)
-            bps += taken_by(n->channels[i], n->channels[i]->neighbours[k]);
+    for (size_t i = 0; i < n->channels_len; i++) {
+        struct channel *c = n->channels[i];
+        if (!c->tally.is_granted_known) c->tally.granted_bps = 0;
+        for (size_t k = 0; !c->tally.is_granted_known && k < c->neighbours_len; k++)
+            c->tally.granted_bps += taken_by(c, c->neighbours[k]);
+        c->tally.is_granted_known = true;
+        bps += c->tally.granted_bps;
+    }
     return bps;
 }
 

@@ -61,6 +61,7 @@ static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsig
     struct neighbour_stream *ns = &nb->streams[s->track];
     ns->child_granted &= ~(1u << index);
     ns->child_excess &= ~(1u << index);
+    c->tally.is_granted_known = false;
     trace_supply(nb, TRACE_CHILD_ENDED, s->track, index);
     ns->child_changed = c->grants_changed = true;
     serve_index(s, nb);

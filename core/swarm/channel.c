@@ -46,6 +46,7 @@ static bool has_place(struct channel *c) {
 
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
     if (!node_has_room(c) || !has_place(c)) return false;
+    c->tally.are_links_counted = false;
     nb->at = (uint8_t)c->neighbours_len;
     c->have_us[nb->at] = 0;
     c->neighbours[c->neighbours_len++] = nb;
@@ -56,6 +57,7 @@ bool channel_add_neighbour(struct channel *c, struct neighbour *nb) {
 static void take_place(struct channel *c, const struct neighbour *nb) {
     size_t at = nb->at;
     assert(c->neighbours[at] == nb);
+    c->tally.are_links_counted = c->tally.is_granted_known = false;
     c->neighbours_len--;
     for (size_t i = at; i < c->neighbours_len; i++) {
         c->neighbours[i] = c->neighbours[i + 1];
@@ -120,6 +122,7 @@ static bool restart_streams(struct channel *c, const struct manifest *m) {
     free(c->streams);
     c->streams = streams;
     c->streams_len = m->tracks_len;
+    c->tally.offer_us = 0; /* another rate, another period */
     for (size_t t = 0; t < c->streams_len; t++) stream_init(&streams[t], (uint8_t)t, &m->tracks[t]);
     c->has_offset = c->ended = c->end_said = false;
     c->announce_epoch = c->entry_us = 0;
@@ -174,6 +177,7 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
     c->has_manifest = keep_manifest(c, m, data, len);
     if (!c->has_manifest) return; /* taken again when a neighbour sends it again */
     c->stats.broadcast = m->broadcast;
+    c->tally.is_granted_known = false;
     if (is_new && had_manifest)
         for (size_t i = 0; i < c->neighbours_len; i++) {
             neighbour_reset_streams(c->neighbours[i]);
@@ -195,12 +199,23 @@ void channel_take_manifest(struct channel *c, const struct manifest *m, const vo
     channel_wake(c, now_us);
 }
 
-unsigned channel_links_up(const struct channel *c, unsigned *ret_dialling, uint64_t now_us) {
-    unsigned up = 0;
+unsigned channel_count_up(struct channel *c) {
+    uint32_t changes = links_changes(c->node->links);
+    if (c->tally.are_links_counted && c->tally.links_changes == changes) return c->tally.links_up;
+    c->tally.links_up = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++)
+        c->tally.links_up += link_state(c->neighbours[i]->peer->link) == LINK_UP;
+    c->tally.links_other = (unsigned)c->neighbours_len - c->tally.links_up;
+    c->tally.links_changes = changes;
+    c->tally.are_links_counted = true;
+    return c->tally.links_up;
+}
+
+unsigned channel_links_up(struct channel *c, unsigned *ret_dialling, uint64_t now_us) {
+    unsigned up = channel_count_up(c);
     *ret_dialling = 0;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    for (size_t i = 0; c->tally.links_other > 0 && i < c->neighbours_len; i++) {
         const struct peer *p = c->neighbours[i]->peer;
-        up += link_state(p->link) == LINK_UP;
         *ret_dialling += link_state(p->link) != LINK_UP && now_us - p->since_us < DIAL_SLOW_US;
     }
     return up;

@@ -13,6 +13,7 @@
 #include "core/swarm/node.h"
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
+#include "core/swarm/tally.h"
 
 /* An oracle mesh of 1,000 peers had a p99.9 of 3.9 s with 8 neighbours and of 0.53 s with 16. */
 #define NEIGHBOURS_TARGET 16
@@ -25,11 +26,10 @@
 #define DIAL_EAGER_US (100 * US_PER_MS)
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
-#define TELL_US US_PER_S            /* OFFER and HAVE to each neighbour, */
-#define TELL_BPS 1000000            /* less often where the stream is thinner, */
-#define TELL_MOST_US (4 * US_PER_S) /* but so often */
-#define PENDING_WAIT_US                                                                            \
-    (20 * US_PER_MS) /* a cell waits this long before its sender is asked for the head */
+#define TELL_US US_PER_S                 /* OFFER and HAVE to each neighbour, */
+#define TELL_BPS 1000000                 /* less often where the stream is thinner, */
+#define TELL_MOST_US (4 * US_PER_S)      /* but so often */
+#define PENDING_WAIT_US (20 * US_PER_MS) /* of a cell, until its sender is asked for the head */
 #define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
 #define ON_AIR_US (10 * US_PER_S)
 #define CLOCK_ERROR_MAX_US (10ll * 60 * (int64_t)US_PER_S)
@@ -69,6 +69,7 @@ struct channel {
     struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
     struct neighbour_set pending;               /* who has sent cells that wait for their head */
     struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
+    struct tally tally;
     struct sampler sampler;
 
     /* The least of (local arrival - capture) of any head: time relative to the source. */
@@ -115,7 +116,7 @@ uint64_t channel_tell_us(const struct channel *c);
 struct stream *channel_stream(struct channel *c, uint8_t track); /* NULL: no such track */
 void channel_wake(struct channel *c, uint64_t now_us);           /* a tick at once */
 /* Links with neighbours that are up; those that may soon be. */
-unsigned channel_links_up(const struct channel *c, unsigned *ret_dialling, uint64_t now_us);
+unsigned channel_links_up(struct channel *c, unsigned *ret_dialling, uint64_t now_us);
 void channel_tick(struct channel *c, uint64_t now_us);
 bool channel_add_neighbour(struct channel *c, struct neighbour *nb);
 /* The neighbour that is this peer, or NULL. */
@@ -152,8 +153,7 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
 void supply_arrived(struct stream *s, struct neighbour *nb, unsigned index, uint64_t delay_us,
                     uint64_t capture_us, uint64_t now_us);
 /* How long after its head a cell of the substream may come before it counts as overdue: what is
- * usual for the parent, and time for a repair of its own. Never less than SUPPLY_PATIENCE_US; the
- * supply has a parent. */
+ * usual for the parent, which there must be, and time for a repair of its own; at least this. */
 #define SUPPLY_PATIENCE_US (50 * US_PER_MS)
 uint64_t supply_patience_us(const struct supply *supply);
 /* The earliest of the last few seconds. */

@@ -118,8 +118,9 @@ void node_ban(struct node *n, const struct public_key *peer, uint64_t now_us);
 uint64_t node_utc_us(const struct node *n, uint64_t now_us); /* 0: not known */
 /* Dials a candidate for a channel. */
 void node_dial(struct channel *c, struct candidate *candidate, uint64_t now_us);
+unsigned channel_count_up(struct channel *c); /* links with its neighbours */
 /* May this peer be another neighbour of the channel? */
-bool node_has_room(const struct channel *c);
+bool node_has_room(struct channel *c);
 /* Drops the oldest chunks while over memory_max. */
 void node_trim_memory(struct node *n);
 

@@ -153,7 +153,7 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     if (!is_first) return;
     gossip_peers(nb, now_us);
     have_greet(nb);
-    nb->channel->gossip_us = 0;
+    nb->channel->gossip_us = nb->channel->tally.offer_us = 0;
     announce_up(nb);
     channel_wake(nb->channel, now_us);
 }

@@ -50,6 +50,10 @@ static inline size_t neighbour_set_next(const struct neighbour_set *s, size_t fr
     return neighbour_set_next_but(s, &(struct neighbour_set){{0}}, from);
 }
 
+static inline void neighbour_set_join(struct neighbour_set *s, const struct neighbour_set *other) {
+    for (size_t i = 0; i < NEIGHBOUR_SET_WORDS; i++) s->words[i] |= other->words[i];
+}
+
 /* The place `at` is no more: those above it move down by one. */
 static inline void neighbour_set_close(struct neighbour_set *s, size_t at) {
     for (size_t i = at / 64; i < NEIGHBOUR_SET_WORDS; i++) {

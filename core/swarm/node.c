@@ -233,11 +233,8 @@ void node_dial(struct channel *c, struct candidate *candidate, uint64_t now_us) 
     if (!nb->hello_sent) gossip_hello(nb, now_us);
 }
 
-bool node_has_room(const struct channel *c) {
-    size_t proven = 0;
-    for (size_t i = 0; i < c->neighbours_len; i++)
-        proven += link_state(c->neighbours[i]->peer->link) == LINK_UP;
-    return proven < c->node->neighbours_max &&
+bool node_has_room(struct channel *c) {
+    return channel_count_up(c) < c->node->neighbours_max &&
            c->neighbours_len < c->node->neighbours_max + NEIGHBOURS_SPARE;
 }
 

@@ -81,16 +81,21 @@ static void offer_send(struct neighbour *nb, uint64_t now_us) {
 
 void offer_tick(struct channel *c, uint64_t now_us) {
     if (!c->has_manifest || c->node->uplink.rate_bps == 0) return;
+    uint32_t changes = links_changes(c->node->links);
+    if (now_us < c->tally.offer_us && changes == c->tally.offer_changes) return;
     bool is_fixed = c->is_source;
     uint64_t period_us = channel_tell_us(c);
+    c->tally.offer_us = TIME_NEVER;
+    c->tally.offer_changes = changes;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
-        if (now_us - nb->offer_sent_us < period_us) continue;
-        if (!is_fixed) fix_source_offset(c);
-        is_fixed = true;
-        offer_send(nb, now_us);
-        c->have_us[i] = 0;
+        bool is_due = now_us - nb->offer_sent_us >= period_us;
+        if (is_due && !is_fixed) fix_source_offset(c);
+        is_fixed = is_fixed || is_due;
+        if (is_due) offer_send(nb, now_us);
+        if (is_due) c->have_us[i] = 0;
+        c->tally.offer_us = u64_min(c->tally.offer_us, nb->offer_sent_us + period_us);
     }
 }
 

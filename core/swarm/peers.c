@@ -234,6 +234,7 @@ static bool move_neighbours(struct peer *from, struct link *to_link) {
         if (peer_neighbour(to, nb->index) != NULL) continue;
         peer_remove_neighbour(from, nb);
         peer_add_neighbour(to, nb);
+        nb->channel->tally.are_links_counted = false;
     }
     return true;
 }

@@ -173,10 +173,11 @@ static bool has_budget(struct channel *c, uint64_t now_us) {
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
                          struct patience *patience, uint64_t now_us) {
     if (now_us - slot->head_us < SUPPLY_PATIENCE_US) return false; /* nobody's is less */
+    uint64_t cells = overdue(s, slot, patience, now_us);
+    if (cells == 0) return false;
     uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
-    uint64_t cells = overdue(s, slot, patience, now_us);
-    if (cells == 0 || !has_budget(c, now_us)) return false;
+    if (!has_budget(c, now_us)) return false;
     struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, cells, false, backoff_of(slot), now_us);

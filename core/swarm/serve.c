@@ -15,8 +15,7 @@
 #define STALLED_US (500 * US_PER_MS) /* without a new head */
 #define NEXT_NEAR_US (400 * US_PER_MS)
 #define BACKLOG_SHORT_US (100 * US_PER_MS) /* always sent */
-#define NEAR_CHUNKS                                                                                \
-    32 /* a backlog no longer than this fills holes: it is worth as much as a repair */
+#define NEAR_CHUNKS 32 /* a backlog no longer than this is worth as much as a repair */
 #define CANDIDATES_TOLD 4
 #define CANDIDATES_US US_PER_S
 #define HUNGER_MAX 1000
@@ -75,8 +74,7 @@ static void queue(struct neighbour *nb, enum send_class class, uint8_t track, ui
     uplink_wants(nb, class);
 }
 
-/* What has just been granted of the chunks that we have, from the first one that the child wants.
- */
+/* What has just been granted of the chunks that we have, from the first that the child wants. */
 static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t substreams,
                           bool heads, uint32_t from, uint64_t now_us) {
     if (!s->window.has_newest) return;
@@ -202,6 +200,7 @@ static uint32_t choose(struct channel *c, struct stream *s, struct neighbour *nb
                        uint32_t until, uint64_t now_us) {
     struct neighbour_stream *ns = &nb->streams[s->track];
     if (ns->child_granted & ~wanted) end_later(ns, s, ns->child_granted & ~wanted, until);
+    if (ns->child_granted & ~wanted) c->tally.is_granted_known = false;
     ns->child_granted &= wanted;
     ns->child_former &= ~wanted;
     ns->child_excess &= wanted;
@@ -216,6 +215,7 @@ static uint32_t choose(struct channel *c, struct stream *s, struct neighbour *nb
         else if (ns->child_starved && !admission_makes_loop(c, s, nb, index))
             refused |= 1u << index;
         if (refused >> index & 1 && s->hunger[index] < HUNGER_MAX) s->hunger[index]++;
+        if (added & ~ns->child_granted) c->tally.is_granted_known = false;
         ns->child_granted |= added;
         trace_supply(nb, added >> index & 1 ? TRACE_CHILD_GRANTED : TRACE_CHILD_REFUSED, s->track,
                      index);
@@ -379,7 +379,9 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
 
 /* At once: as long as a list is out of date, circles can close unseen. */
 void serve_ancestry_changed(struct channel *c, uint8_t track, uint32_t changed, uint64_t now_us) {
-    for (size_t i = 0; i < c->neighbours_len; i++) {
+    struct neighbour_set children = stream_children(channel_stream(c, track), changed);
+    for (size_t i = neighbour_set_next(&children, 0); i < NEIGHBOURS_MAX;
+         i = neighbour_set_next(&children, i + 1)) {
         struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
         uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
         if (given & changed) send_grant(c, c->neighbours[i], track, now_us);

@@ -60,6 +60,13 @@ uint32_t stream_first_hole(const struct stream *s) {
 
 void stream_close_hole(struct stream *s) { s->hole = stream_first_hole(s); }
 
+struct neighbour_set stream_children(const struct stream *s, uint32_t indices) {
+    struct neighbour_set all = {{0}};
+    for (; indices; indices &= indices - 1)
+        neighbour_set_join(&all, &s->children[__builtin_ctz(indices)]);
+    return all;
+}
+
 void stream_forget_neighbour(struct stream *s, const struct neighbour *n) {
     for (size_t i = 0; i < SUPPLIES; i++) {
         struct supply *supply = &s->supplies[i];

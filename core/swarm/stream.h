@@ -109,6 +109,8 @@ uint64_t stream_lateness_us(const struct stream *s, uint64_t lateness_us, uint64
 uint32_t stream_first_hole(const struct stream *s);
 /* A chunk is complete: that may have closed the first hole. */
 void stream_close_hole(struct stream *s);
+/* To whom any of these (bits of substreams, and of SUPPLY_HEADS) is granted. */
+struct neighbour_set stream_children(const struct stream *s, uint32_t indices);
 /* No neighbour's name is left behind. */
 void stream_forget_neighbour(struct stream *s, const struct neighbour *n);
 
