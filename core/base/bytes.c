@@ -9,8 +9,6 @@ struct reader reader_init(const void *data, size_t len) {
     return (struct reader){.at = bytes, .end = bytes == NULL ? NULL : bytes + len};
 }
 
-size_t reader_left(const struct reader *r) { return r->err ? 0 : (size_t)(r->end - r->at); }
-
 void reader_fail(struct reader *r, int err) {
     if (!r->err) r->err = err;
 }
@@ -26,17 +24,25 @@ const uint8_t *read_view(struct reader *r, size_t len) {
     return view;
 }
 
-static uint64_t read_number(struct reader *r, size_t len) {
-    const uint8_t *p = read_view(r, len);
-    uint64_t v = 0;
-    for (size_t i = 0; p != NULL && i < len; i++) v = v << 8 | p[i];
-    return v;
+uint8_t read_u8(struct reader *r) {
+    const uint8_t *p = read_view(r, 1);
+    return p == NULL ? 0 : *p;
 }
 
-uint8_t read_u8(struct reader *r) { return (uint8_t)read_number(r, 1); }
-uint16_t read_u16(struct reader *r) { return (uint16_t)read_number(r, 2); }
-uint32_t read_u32(struct reader *r) { return (uint32_t)read_number(r, 4); }
-uint64_t read_u64(struct reader *r) { return read_number(r, 8); }
+uint16_t read_u16(struct reader *r) {
+    const uint8_t *p = read_view(r, 2);
+    return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+}
+
+uint32_t read_u32(struct reader *r) {
+    const uint8_t *p = read_view(r, 4);
+    return p == NULL ? 0 : load_u32(p);
+}
+
+uint64_t read_u64(struct reader *r) {
+    const uint8_t *p = read_view(r, 8);
+    return p == NULL ? 0 : (uint64_t)load_u32(p) << 32 | load_u32(p + 4);
+}
 
 void read_copy(struct reader *r, void *ret, size_t len) {
     const uint8_t *p = read_view(r, len);
@@ -72,15 +78,29 @@ uint8_t *write_space(struct writer *w, size_t len) {
     return space;
 }
 
-static void write_number(struct writer *w, uint64_t v, size_t len) {
-    uint8_t *p = write_space(w, len);
-    for (size_t i = 0; p != NULL && i < len; i++) p[i] = (uint8_t)(v >> 8 * (len - 1 - i));
+void write_u8(struct writer *w, uint8_t v) {
+    uint8_t *p = write_space(w, 1);
+    if (p != NULL) *p = v;
 }
 
-void write_u8(struct writer *w, uint8_t v) { write_number(w, v, 1); }
-void write_u16(struct writer *w, uint16_t v) { write_number(w, v, 2); }
-void write_u32(struct writer *w, uint32_t v) { write_number(w, v, 4); }
-void write_u64(struct writer *w, uint64_t v) { write_number(w, v, 8); }
+void write_u16(struct writer *w, uint16_t v) {
+    uint8_t *p = write_space(w, 2);
+    if (p == NULL) return;
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+void write_u32(struct writer *w, uint32_t v) {
+    uint8_t *p = write_space(w, 4);
+    if (p != NULL) store_u32(p, v);
+}
+
+void write_u64(struct writer *w, uint64_t v) {
+    uint8_t *p = write_space(w, 8);
+    if (p == NULL) return;
+    store_u32(p, (uint32_t)(v >> 32));
+    store_u32(p + 4, (uint32_t)v);
+}
 
 void write_bytes(struct writer *w, const void *data, size_t len) {
     uint8_t *p = write_space(w, len);
@@ -91,6 +111,3 @@ void write_zeros(struct writer *w, size_t len) {
     uint8_t *p = write_space(w, len);
     if (p != NULL && len > 0) memset(p, 0, len);
 }
-
-size_t writer_len(const struct writer *w) { return (size_t)(w->at - w->start); }
-size_t writer_room(const struct writer *w) { return w->err ? 0 : (size_t)(w->end - w->at); }

@@ -31,7 +31,9 @@ uint64_t read_u64(struct reader *r);
 void read_copy(struct reader *r, void *ret, size_t len);
 /* Borrows `len` bytes of the buffer, or NULL after an error (also where len is 0 then). */
 const uint8_t *read_view(struct reader *r, size_t len);
-size_t reader_left(const struct reader *r);
+static inline size_t reader_left(const struct reader *r) {
+    return r->err ? 0 : (size_t)(r->end - r->at);
+}
 /* Keeps the first error. */
 void reader_fail(struct reader *r, int err);
 /* 0, the error that stuck, or ERR_TRAILING where bytes are left. */
@@ -46,8 +48,10 @@ void write_bytes(struct writer *w, const void *data, size_t len);
 void write_zeros(struct writer *w, size_t len);
 /* Reserves `len` bytes to be filled by the caller; NULL after an error. */
 uint8_t *write_space(struct writer *w, size_t len);
-size_t writer_len(const struct writer *w);
-size_t writer_room(const struct writer *w);
+static inline size_t writer_len(const struct writer *w) { return (size_t)(w->at - w->start); }
+static inline size_t writer_room(const struct writer *w) {
+    return w->err ? 0 : (size_t)(w->end - w->at);
+}
 void writer_fail(struct writer *w, int err);
 
 static inline uint32_t load_u32(const uint8_t *p) {

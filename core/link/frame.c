@@ -109,7 +109,9 @@ int frame_read(struct reader *r, struct frame *ret) {
         return r->err;
     }
     switch (ret->type) {
-    case FRAME_PADDING:
+    case FRAME_PADDING: /* a first message is mostly that: all of it at once */
+        while (r->at < r->end && *r->at == FRAME_PADDING) r->at++;
+        break;
     case FRAME_PING: break;
     case FRAME_MESSAGE:
         ret->message.id = read_u32(r);
@@ -184,7 +186,7 @@ void frame_write_train(struct writer *w, uint8_t id, uint8_t index, uint8_t data
     write_u8(w, id);
     write_u8(w, index);
     write_u8(w, datagrams);
-    while (w->err == 0 && writer_room(w) > 0) write_u8(w, 0);
+    write_zeros(w, writer_room(w));
 }
 
 void frame_write_train_seen(struct writer *w, uint8_t id, uint8_t datagrams, uint32_t span_us) {
