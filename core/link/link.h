@@ -89,6 +89,7 @@ struct links_config {
 struct links *links_new(const struct links_config *config, uint64_t now_us); /* NULL: no memory */
 void links_free(struct links *ls);
 
+/* Datagrams are opened in place: their bytes are others afterwards. */
 void links_receive(struct links *ls, const struct datagram *d, uint64_t now_us);
 void links_expire(struct links *ls, uint64_t now_us);
 /* When links_expire or links_transmit next has something to do; TIME_NEVER for nothing. */

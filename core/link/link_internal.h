@@ -126,7 +126,7 @@ struct links {
     unsigned asks_next;
     struct links_stats stats;
     struct build build;
-    uint8_t *plain; /* DATAGRAM_MAX bytes, during links_receive */
+    uint8_t *plain; /* DATAGRAM_MAX bytes for a handshake's payload, during links_receive */
 };
 
 /* links.c */

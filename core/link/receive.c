@@ -102,6 +102,9 @@ static void prove(struct link *l, uint64_t now_us) {
     link_come_up(l, now_us);
 }
 
+/* The frames stand where they were sealed. */
+static uint8_t *frames_of(const struct datagram *d) { return d->data + PACKET_DATA_HEADER; }
+
 static void take_opened(struct link *l, const struct datagram *d, size_t len, uint64_t counter,
                         uint64_t now_us) {
     bool is_here = endpoint_equal(&d->peer, &l->endpoint);
@@ -115,7 +118,7 @@ static void take_opened(struct link *l, const struct datagram *d, size_t len, ui
         if (l->state == LINK_CLOSED) return;
     }
     path_heard(l, &d->peer, d->len, counter == session_highest(&l->session), now_us);
-    struct reader r = reader_init(l->links->plain, len);
+    struct reader r = reader_init(frames_of(d), len);
     enum received_kind kind = receive_frames(l, &r, &d->peer, now_us);
     if (l->state != LINK_CLOSED) received_await(&l->received, kind, now_us);
 }
@@ -132,8 +135,7 @@ void receive_data(struct links *ls, const struct datagram *d, uint64_t now_us) {
     }
     uint64_t counter;
     int n = session_open(&l->session, load_u32(d->data + 5), d->data, PACKET_DATA_HEADER,
-                         d->data + PACKET_DATA_HEADER, d->len - PACKET_DATA_HEADER, ls->plain,
-                         &counter, now_us);
+                         frames_of(d), d->len - PACKET_DATA_HEADER, frames_of(d), &counter, now_us);
     if (n < 0) {
         if (n == ERR_REPLAY || n == ERR_STALE)
             ls->stats.refused_replay++;
