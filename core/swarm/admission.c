@@ -17,7 +17,7 @@ uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bp
 
 /* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
 static bool is_there(const struct neighbour *nb) {
-    const struct link *link = nb->peer->link;
+    const struct link *link = nb->link;
     if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return true;
     return link_received_us(link) + GONE_US + link_rtt_us(link) >= nb->channel->node->now_us;
 }

@@ -204,7 +204,7 @@ unsigned channel_count_up(struct channel *c) {
     if (c->tally.are_links_counted && c->tally.links_changes == changes) return c->tally.links_up;
     c->tally.links_up = 0;
     for (size_t i = 0; i < c->neighbours_len; i++)
-        c->tally.links_up += link_state(c->neighbours[i]->peer->link) == LINK_UP;
+        c->tally.links_up += link_state(c->neighbours[i]->link) == LINK_UP;
     c->tally.links_other = (unsigned)c->neighbours_len - c->tally.links_up;
     c->tally.links_changes = changes;
     c->tally.are_links_counted = true;

@@ -26,8 +26,8 @@ void have_greet(struct neighbour *nb) {
 /* Returns false where the neighbour knows it all. */
 static bool tell(struct channel *c, struct neighbour *nb, const struct writer *w, uint64_t now_us) {
     if (nb->have_version == c->have_version) return false;
-    if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) return true;
-    if (link_send_unreliable(nb->peer->link, w->start, writer_len(w), 0, now_us)) return true;
+    if (!nb->has_hello || link_state(nb->link) != LINK_UP) return true;
+    if (link_send_unreliable(nb->link, w->start, writer_len(w), 0, now_us)) return true;
     nb->have_version = c->have_version;
     c->have_us[nb->at] = now_us + 3 * channel_tell_us(c) / 2; /* or with the next OFFER */
     return true;

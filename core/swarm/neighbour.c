@@ -18,6 +18,7 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
         return NULL;
     }
     nb->peer = peer;
+    nb->link = peer->link;
     nb->channel = channel;
     nb->index = channel != NULL ? channel->index : 0;
     nb->since_us = now_us;
@@ -44,6 +45,7 @@ void peer_add_neighbour(struct peer *p, struct neighbour *nb) {
     struct neighbour **at = &p->neighbours;
     while (*at != NULL && (*at)->index < nb->index) at = &(*at)->peer_next;
     nb->peer = p;
+    nb->link = p->link;
     nb->peer_next = *at;
     *at = nb;
 }
@@ -89,11 +91,9 @@ void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us) 
     ns->lateness_us += ((int32_t)lateness_us - ns->lateness_us) / LATENESS_WEIGHT;
 }
 
-uint64_t neighbour_rtt_us(const struct neighbour *nb) { return link_rtt_us(nb->peer->link); }
+uint64_t neighbour_rtt_us(const struct neighbour *nb) { return link_rtt_us(nb->link); }
 
-uint64_t neighbour_received_us(const struct neighbour *nb) {
-    return link_received_us(nb->peer->link);
-}
+uint64_t neighbour_received_us(const struct neighbour *nb) { return link_received_us(nb->link); }
 
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
     return neighbour_received_us(nb) + SILENT_US + 2 * neighbour_rtt_us(nb) < now_us;

@@ -54,6 +54,7 @@ struct budget {
  * the rest. */
 struct neighbour {
     _Alignas(64) struct peer *peer;
+    struct link *link; /* the peer's */
     struct channel *channel;
     struct neighbour_stream *streams;
     uint8_t streams_len; /* the broadcast's tracks; all that can be before there is a manifest */
@@ -68,7 +69,6 @@ struct neighbour {
     bool has_offer;
     uint32_t unsolicited; /* cells that we had not asked for */
     uint64_t follows;     /* the broadcast that it takes part in, by its own word */
-    uint64_t probed_us;   /* when it was last asked whether it is there */
 
     struct send_queue queue;
 
@@ -77,8 +77,9 @@ struct neighbour {
     uint64_t offer_sent_us;
     uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
     uint64_t peers_sent_us;
-    struct neighbour *peer_next; /* of the same peer, for another channel */
+    uint64_t probed_us; /* when it was last asked whether it is there */
 
+    struct neighbour *peer_next;  /* of the same peer, for another channel */
     struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
     struct budget requests, backlog;
     uint64_t since_us;

@@ -16,7 +16,7 @@ static bool heads_lag(const struct stream *s, int64_t *ret_us) {
     const struct neighbour *nb = heads->parent;
     if (nb == NULL || !heads->is_granted || !heads->has_arrival) return false;
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    *ret_us = (int64_t)link_rtt_min_us(nb->peer->link) / 2 + HOP_US;
+    *ret_us = (int64_t)link_rtt_min_us(nb->link) / 2 + HOP_US;
     if (nb->role == ROLE_SOURCE) return true;
     if (!ns->has_lags || ns->lags[SUPPLY_HEADS] == LAG_NONE) return false;
     *ret_us += (int64_t)ns->lags[SUPPLY_HEADS] * LAG_UNIT_US;
@@ -75,7 +75,7 @@ static void offer_send(struct neighbour *nb, uint64_t now_us) {
     if (!c->has_manifest || !nb->has_hello) return;
     describe(c, &m);
     offer_write(&w, &m);
-    if (link_send_unreliable(nb->peer->link, buffer, writer_len(&w), 0, now_us)) return;
+    if (link_send_unreliable(nb->link, buffer, writer_len(&w), 0, now_us)) return;
     nb->offer_sent_us = now_us;
 }
 
@@ -89,7 +89,7 @@ void offer_tick(struct channel *c, uint64_t now_us) {
     c->tally.offer_changes = changes;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
-        if (!nb->has_hello || link_state(nb->peer->link) != LINK_UP) continue;
+        if (!nb->has_hello || link_state(nb->link) != LINK_UP) continue;
         bool is_due = now_us - nb->offer_sent_us >= period_us;
         if (is_due && !is_fixed) fix_source_offset(c);
         is_fixed = is_fixed || is_due;

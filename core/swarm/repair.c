@@ -31,7 +31,7 @@
 static bool can_ask(const struct neighbour *nb) {
     if (nb->probed_us > neighbour_received_us(nb)) return false;
     return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
-           link_state(nb->peer->link) == LINK_UP;
+           link_state(nb->link) == LINK_UP;
 }
 
 /* It was asked for this already, and has had no time to be asked again. */
@@ -102,7 +102,7 @@ static uint64_t request(struct channel *c, struct stream *s, struct neighbour *n
     request_write(&w, &m);
     /* Answers are taken for a good while: one that comes late is still of use. */
     if (!neighbour_ask(nb, s->track, number, cells, head, until_us + US_PER_S, now_us)) return 0;
-    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) return 0;
+    if (link_send_message(nb->link, buffer, writer_len(&w), now_us)) return 0;
     trace_repair(nb, s->track, number, cells);
     return until_us;
 }
@@ -264,7 +264,7 @@ void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_
         cancel_write(&w,
                      &(struct cancel){
                          .slot = c->index, .track = track, .number = slot->number, .cells = bit});
-        if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
+        if (link_send_message(nb->link, buffer, writer_len(&w), now_us))
             c->stats.messages_dropped++;
     }
 }

@@ -172,7 +172,7 @@ static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, u
     uint8_t buffer[4096];
     struct writer w = writer_init(buffer, sizeof buffer);
     grant_write(&w, &m);
-    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us)) { /* next tick */
+    if (link_send_message(nb->link, buffer, writer_len(&w), now_us)) { /* next tick */
         c->grants_changed = ns->child_changed = true;
         return;
     }
@@ -293,7 +293,7 @@ static void answer(struct neighbour *nb, const struct stream *s, const struct re
                                 .track = m->track,
                                 .number = m->number,
                                 .cells = m->cells & exist & ~cells});
-    if (link_send_message(nb->peer->link, buffer, writer_len(&w), now_us))
+    if (link_send_message(nb->link, buffer, writer_len(&w), now_us))
         nb->channel->stats.messages_dropped++; /* the child's own timer asks elsewhere */
 }
 

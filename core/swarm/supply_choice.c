@@ -24,7 +24,7 @@
 #define BALANCE_MOVES_LARGE 6       /* where that much is gained */
 
 bool supply_is_usable(const struct neighbour *nb) {
-    enum link_state state = link_state(nb->peer->link);
+    enum link_state state = link_state(nb->link);
     return !nb->peer->is_doomed && state != LINK_CLOSED &&
            (!nb->has_hello || nb->flags & PEER_UPLOADS);
 }
@@ -43,7 +43,7 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
     if (!supply_is_usable(nb) || was_refused(nb, ns, index, now_us) || supply_asks(ns, index))
         return false;
     if (nb->has_hello && nb->follows != c->manifest.broadcast) return false;
-    if (link_state(nb->peer->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
+    if (link_state(nb->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
     bool is_our_child =
         index == SUPPLY_HEADS ? ns->child_heads : (ns->child_granted >> index & 1) != 0;
     return !is_our_child;
@@ -76,7 +76,7 @@ static int64_t cost_of(struct channel *c, const struct stream *s, const struct n
     const struct neighbour_stream *ns = &nb->streams[s->track];
     int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
     if (ns->heir >> index & 1) return cost; /* it has just taken our place: early, and with room */
-    if (link_state(nb->peer->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
+    if (link_state(nb->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
     if (!is_offer_good(nb, now_us) || !ns->has_lags)
         cost += UNKNOWN_COST_US;
     else if (ns->lags[index] == LAG_NONE)

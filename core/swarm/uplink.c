@@ -134,7 +134,7 @@ static void sample_queues(struct node *n, uint64_t now_us) {
     for (size_t i = 0; i < n->channels_len; i++)
         for (size_t k = 0; k < n->channels[i]->neighbours_len; k++) {
             if (!is_child(n->channels[i]->neighbours[k])) continue; /* its pacer sees no queue */
-            const struct link *link = n->channels[i]->neighbours[k]->peer->link;
+            const struct link *link = n->channels[i]->neighbours[k]->link;
             bool is_fresh =
                 link_bytes_in_flight(link) > 0 && link_received_us(link) + GONE_US > now_us;
             if (is_fresh && link_rtt_us(link) > 0)
@@ -207,7 +207,7 @@ static bool put_head(struct neighbour *nb, enum send_class class, const struct c
     uint64_t token =
         SEND_TOKEN(nb->channel->index, chunk->head->track, SEND_HEAD, chunk->head->number) |
         (class > SEND_FRESH ? SEND_ASKED : 0);
-    return link_send_unreliable(nb->peer->link, buffer, writer_len(&w), token, now_us) == 0;
+    return link_send_unreliable(nb->link, buffer, writer_len(&w), token, now_us) == 0;
 }
 
 static void pop(struct neighbour *nb, enum send_class class) {
@@ -246,7 +246,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
                      const struct chunk *chunk) {
     const struct send_item *item = send_queue_peek(&nb->queue, class);
     uint32_t len = head_cell_len(chunk->head, item->index);
-    if (link_room(nb->peer->link) < CELL_HEADER_BYTES + len) return;
+    if (link_room(nb->link) < CELL_HEADER_BYTES + len) return;
     struct cell cell = {.slot = nb->channel->index,
                         .track = item->track,
                         .index = item->index,
@@ -256,8 +256,7 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
     cell_write_header(&cell, header);
     uint64_t token = SEND_TOKEN(cell.slot, cell.track, cell.index, cell.number);
     if (class > SEND_FRESH) token |= SEND_ASKED;
-    if (link_add_cell(nb->peer->link, header, sizeof header, chunk_cell(chunk, item->index), len,
-                      token))
+    if (link_add_cell(nb->link, header, sizeof header, chunk_cell(chunk, item->index), len, token))
         return;
     pop(nb, class);
     nb->channel->stats.media_out += len;
@@ -270,20 +269,20 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
 static size_t send_to(struct node *n, struct neighbour *nb, enum send_class class,
                       struct datagram *ret, uint64_t now_us) {
     const struct chunk *chunk = put_heads(nb, class, now_us);
-    if (link_begin(nb->peer->link, ret, now_us)) {
+    if (link_begin(nb->link, ret, now_us)) {
         send_queue_clear(&nb->queue); /* the link is ending */
         uplink_forget(nb);
         return 0;
     }
     if (chunk != NULL) put_cell(n, nb, class, chunk);
-    return link_finish(nb->peer->link, now_us);
+    return link_finish(nb->link, now_us);
 }
 
 /* A path that is full is not asked again before its time, or before something came. */
 static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
-    uint64_t at_us = nb->peer->is_doomed ? TIME_NEVER : link_cell_time(nb->peer->link);
+    uint64_t at_us = nb->peer->is_doomed ? TIME_NEVER : link_cell_time(nb->link);
     if (at_us <= now_us) return true;
-    if (at_us != TIME_NEVER) link_note_held(nb->peer->link);
+    if (at_us != TIME_NEVER) link_note_held(nb->link);
     neighbour_set_add(&nb->channel->paced, nb->at);
     n->uplink.paced_until_us = u64_min(n->uplink.paced_until_us, u64_min(at_us, PACED_NEVER_US));
     return false;
