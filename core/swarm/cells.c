@@ -13,7 +13,7 @@
 #define UNSOLICITED_CELLS 32 /* until the neighbour is told again what we want of it */
 #define PENDING_KEPT_US (2 * US_PER_S)
 #define HEAD_ANSWER_US (150 * US_PER_MS)
-#define REPEATED_US (500 * US_PER_MS)   /* a head that came this long ago says nothing of now */
+#define REPEATED_US WINDOW_SETTLED_US   /* a head that came this long ago says nothing of now */
 #define LATENESS_SAMPLE_MAX_US US_PER_S /* a backlog is not lateness */
 
 /* A source's clock that is far off, or a replay of an old broadcast: the time tells them from live.
@@ -93,16 +93,17 @@ static void take_verified(struct channel *c, struct stream *s, struct slot *slot
     if (slot->missing == 0) complete(c, s, slot, now_us);
 }
 
-/* Stores one cell whose head is known. False where the sender was banned for it. */
-static bool add_cell(struct channel *c, struct stream *s, struct slot *slot,
+/* Stores one cell of a chunk that we have. False where the sender was banned for it. */
+static bool add_cell(struct channel *c, struct stream *s, struct chunk *chunk,
                      const struct pending_cell *cell, const uint8_t *payload,
                      struct neighbour *from, uint64_t now_us) {
-    if (cell->tag != slot->chunk->tag) {
+    if (cell->tag != chunk->tag) {
         c->stats.refused_equivocation++;
         return true;
     }
-    int err = chunk_add_cell(slot->chunk, cell->index, payload, cell->len);
+    int err = chunk_add_cell(chunk, cell->index, payload, cell->len);
     if (err == 0) {
+        struct slot *slot = window_find(&s->window, chunk->head->number); /* it was not whole */
         window_cell_came(slot);
         take_verified(c, s, slot, cell->index, from, cell->came_us, now_us);
     } else if (err == ERR_DUPLICATE) {
@@ -126,7 +127,7 @@ static void resolve_pending(struct channel *c, struct stream *s, struct slot *sl
             if (cell->payload == NULL || cell->track != s->track ||
                 cell->number_low != (uint16_t)slot->number)
                 continue;
-            bool fine = add_cell(c, s, slot, cell, cell->payload, nb, now_us);
+            bool fine = add_cell(c, s, slot->chunk, cell, cell->payload, nb, now_us);
             neighbour_drop_pending(nb, cell);
             if (!fine) break;
         }
@@ -140,7 +141,7 @@ static struct slot *place(struct channel *c, struct stream *s, const struct head
     if (slot == NULL || slot->chunk != NULL) return NULL;
     slot->head_us = now_us;
     if (h->number == s->window.newest) stream_note_newest(s, h, now_us);
-    window_set_chunk(&s->window, slot, chunk);
+    if (window_set_chunk(&s->window, slot, chunk)) return NULL;
     if (h->flags & HEAD_END) {
         s->has_end = true;
         s->end = h->number;
@@ -156,9 +157,9 @@ static int examine(struct neighbour *nb, const struct head_message *m, const str
     struct channel *c = nb->channel;
     if (!neighbour_expects_head(nb, h->track, h->number, now_us)) return ERR_UNSOLICITED;
     if (s->window.has_newest && h->number < window_oldest(&s->window)) return ERR_STALE;
-    const struct slot *slot = window_find(&s->window, h->number);
-    if (slot != NULL && slot->chunk != NULL) {
-        bool same = slot->chunk->tag == head_tag(m->head.data, m->head.len);
+    const struct chunk *held = window_chunk(&s->window, h->number);
+    if (held != NULL) {
+        bool same = held->tag == head_tag(m->head.data, m->head.len);
         return same ? ERR_DUPLICATE : ERR_EQUIVOCATION;
     }
     if (!is_fresh(c, h, now_us)) return ERR_STALE;
@@ -268,11 +269,11 @@ void cells_take_cell(struct neighbour *nb, const struct cell *cell, uint64_t now
         c->stats.refused_stale++;
         return;
     }
-    struct slot *slot = window_find(&s->window, number);
-    if (slot == NULL || slot->chunk == NULL)
+    struct chunk *chunk = window_chunk(&s->window, number);
+    if (chunk == NULL)
         keep_pending(nb, &pending, cell->payload);
     else
-        (void)add_cell(c, s, slot, &pending, cell->payload, nb, now_us);
+        (void)add_cell(c, s, chunk, &pending, cell->payload, nb, now_us);
 }
 
 /* A head that a cell waits for is asked of the cell's sender, of one sender at a time. */

@@ -71,8 +71,8 @@ static uint64_t allowed_us(const struct channel *c, const struct stream *s, uint
 /* The capture of the first chunk from `number` on whose head is known; 0: none yet. */
 static uint64_t capture_near(const struct stream *s, uint32_t number) {
     for (; number <= s->window.newest; number++) {
-        const struct slot *slot = window_find(&s->window, number);
-        if (slot != NULL && slot->chunk != NULL) return slot->chunk->head->capture_us;
+        const struct chunk *chunk = window_chunk(&s->window, number);
+        if (chunk != NULL) return chunk->head->capture_us;
     }
     return 0;
 }
@@ -114,5 +114,6 @@ void count_tick(struct channel *c, uint64_t now_us) {
             s->count_next = oldest;
         }
         while (s->count_next <= s->window.newest && count_one(c, s, now_us)) s->count_next++;
+        s->window.settled = s->count_next;
     }
 }

@@ -87,9 +87,9 @@ static uint64_t percentile(const struct lag_samples *lag, unsigned percent) {
 static uint64_t buffer_us(const struct stream *s) {
     if (!s->window.has_newest || !s->has_start) return 0;
     uint32_t hole = stream_first_hole(s);
-    const struct slot *slot = hole == 0 ? NULL : window_find(&s->window, hole - 1);
-    if (slot == NULL || slot->chunk == NULL) return 0;
-    uint64_t end_us = slot->chunk->head->pts_us + slot->chunk->head->duration_us;
+    const struct chunk *chunk = hole == 0 ? NULL : window_chunk(&s->window, hole - 1);
+    if (chunk == NULL) return 0;
+    uint64_t end_us = chunk->head->pts_us + chunk->head->duration_us;
     return u64_sub(end_us, s->play_pts_us);
 }
 

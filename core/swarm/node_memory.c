@@ -23,7 +23,8 @@ static size_t channel_bytes(const struct channel *c) {
 }
 
 static size_t window_bytes(const struct window *w) {
-    return w->bytes + w->capacity * sizeof w->slots[0];
+    size_t slots = w->slots == NULL ? 0 : w->slots_capacity + WINDOW_STRAGGLERS;
+    return w->bytes + slots * sizeof w->slots[0] + w->chunks_capacity * sizeof w->chunks[0];
 }
 
 struct node_memory node_memory(const struct node *n) {

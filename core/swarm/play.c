@@ -13,9 +13,9 @@
 /* The chunks of the fragment that starts at `first`: how many, or 0 where one is missing yet. */
 static uint32_t fragment_chunks(const struct stream *s, uint32_t first) {
     for (uint32_t n = 0; n < FRAGMENT_SIZE_MAX / (CHUNK_CELLS_MAX * 64); n++) {
-        const struct slot *slot = window_find(&s->window, first + n);
-        if (slot == NULL || !window_is_whole(&s->window, slot)) return 0;
-        if (slot->chunk->head->flags & HEAD_LAST) return n + 1;
+        const struct chunk *chunk = window_chunk(&s->window, first + n);
+        if (chunk == NULL || !chunk_is_complete(chunk)) return 0;
+        if (chunk->head->flags & HEAD_LAST) return n + 1;
     }
     return 0;
 }
@@ -41,10 +41,10 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
                                  uint32_t chunks) {
     size_t size = 0;
     for (uint32_t i = 0; i < chunks; i++)
-        size += opened_size(c, window_find(&s->window, first + i)->chunk->head);
+        size += opened_size(c, window_chunk(&s->window, first + i)->head);
     struct fragment *f = size > FRAGMENT_SIZE_MAX ? NULL : fragment_new(size);
     if (f == NULL) return NULL;
-    const struct head *h = window_find(&s->window, first)->chunk->head;
+    const struct head *h = window_chunk(&s->window, first)->head;
     f->track = s->track;
     f->random_access = h->flags & HEAD_RANDOM_ACCESS;
     f->discontinuity = s->play_discontinuity;
@@ -54,7 +54,7 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
     f->capture_us = h->capture_us;
     f->len = 0;
     for (uint32_t i = 0; i < chunks; i++) {
-        int len = open_payload(c, window_find(&s->window, first + i)->chunk, f->data + f->len);
+        int len = open_payload(c, window_chunk(&s->window, first + i), f->data + f->len);
         if (len < 0) {
             fragment_unref(f);
             return NULL;
@@ -65,7 +65,7 @@ static struct fragment *assemble(const struct channel *c, const struct stream *s
 }
 
 static void hand_out(struct channel *c, struct stream *s, uint32_t chunks) {
-    const struct head *h = window_find(&s->window, s->play_next)->chunk->head;
+    const struct head *h = window_chunk(&s->window, s->play_next)->head;
     bool is_end = h->flags & HEAD_END;
     s->play_pts_us = h->pts_us + h->duration_us;
     bool can_open = !(c->manifest.flags & MANIFEST_PRIVATE) || c->has_read_key;
@@ -86,9 +86,8 @@ static void hand_out(struct channel *c, struct stream *s, uint32_t chunks) {
 /* How late the hole at play_next is, by the first head behind it. */
 static uint64_t hole_lateness_us(const struct channel *c, const struct stream *s, uint64_t now_us) {
     for (uint32_t i = s->play_next; s->window.has_newest && i <= s->window.newest; i++) {
-        const struct slot *slot = window_find(&s->window, i);
-        if (slot != NULL && slot->chunk != NULL)
-            return channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
+        const struct chunk *chunk = window_chunk(&s->window, i);
+        if (chunk != NULL) return channel_lateness_us(c, chunk->head->capture_us, now_us);
     }
     return 0;
 }
@@ -97,13 +96,13 @@ static bool skip_hole(struct channel *c, struct stream *s, uint64_t now_us) {
     bool has_left = s->window.has_newest && s->play_next < window_oldest(&s->window);
     if (!has_left && stream_lateness_us(s, hole_lateness_us(c, s, now_us), now_us) <= PLAY_WAIT_US)
         return false;
-    const struct slot *next = window_next_random_access(&s->window, s->play_next + 1);
+    const struct chunk *next = window_next_random_access(&s->window, s->play_next + 1);
     if (next == NULL) {
         /* A track that ends behind the hole: nothing more can be decoded, but the end counts. */
         if (!s->has_end || s->play_next >= s->end) return false;
         s->play_next = s->end;
     } else {
-        s->play_next = next->number;
+        s->play_next = next->head->number;
     }
     if (s->has_played) {
         s->play_discontinuity = true;

@@ -22,21 +22,20 @@
 #define UNTIL_AHEAD_MAX 64 /* chunks */
 
 /* How long from one random access point to the next, as it was last; 0: not known. */
-static uint64_t access_period_us(const struct stream *video, const struct slot *access) {
-    const struct slot *before =
-        access->number == 0 ? NULL : window_find(&video->window, access->number - 1);
-    if (before == NULL || before->chunk == NULL) return 0;
-    const struct slot *last =
-        window_find(&video->window, before->number - before->chunk->head->random_access);
-    if (last == NULL || last->chunk == NULL) return 0;
-    return u64_sub(access->chunk->head->capture_us, last->chunk->head->capture_us);
+static uint64_t access_period_us(const struct stream *video, const struct head *access) {
+    const struct chunk *before =
+        access->number == 0 ? NULL : window_chunk(&video->window, access->number - 1);
+    if (before == NULL) return 0;
+    const struct chunk *last =
+        window_chunk(&video->window, before->head->number - before->head->random_access);
+    return last == NULL ? 0 : u64_sub(access->capture_us, last->head->capture_us);
 }
 
 /* All that was captured since then goes out again within BACKLOG_US, beside what is live; where
  * that is much, and the next such point is near, that one is waited for. */
 static bool has_room_for_backlog(const struct channel *c, const struct stream *video,
-                                 const struct slot *access, uint64_t now_us) {
-    uint64_t age_us = channel_lateness_us(c, access->chunk->head->capture_us, now_us);
+                                 const struct head *access, uint64_t now_us) {
+    uint64_t age_us = channel_lateness_us(c, access->capture_us, now_us);
     uint64_t period_us = access_period_us(video, access);
     if (video->has_end || now_us - video->newest_us > STALLED_US) return true; /* none may follow */
     if (age_us > BACKLOG_LONG_US && age_us + NEXT_NEAR_US > period_us && period_us > 0)
@@ -54,14 +53,15 @@ static uint32_t join_point(const struct channel *c, const struct stream *s, uint
             video = &c->streams[t];
             break;
         }
-    const struct slot *access = window_newest_random_access(&video->window);
-    if (access == NULL) return FROM_RANDOM_ACCESS;
+    const struct chunk *newest = window_newest_random_access(&video->window);
+    if (newest == NULL) return FROM_RANDOM_ACCESS;
+    const struct head *access = newest->head;
     if (!has_room_for_backlog(c, video, access, now_us)) return s->window.newest + 1;
     if (video == s) return access->number;
-    uint64_t pts_us = access->chunk->head->pts_us;
+    uint64_t pts_us = access->pts_us;
     for (uint32_t i = s->window.newest; s->window.has_newest; i--) {
-        const struct slot *slot = window_find(&s->window, i);
-        if (slot != NULL && slot->chunk != NULL && slot->chunk->head->pts_us <= pts_us) return i;
+        const struct chunk *chunk = window_chunk(&s->window, i);
+        if (chunk != NULL && chunk->head->pts_us <= pts_us) return i;
         if (i == window_oldest(&s->window)) break;
     }
     return s->window.has_newest ? window_oldest(&s->window) : FROM_RANDOM_ACCESS;
@@ -83,9 +83,8 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
                                 ? SEND_REPAIR
                                 : SEND_BACKLOG;
     for (uint32_t i = from > oldest ? from : oldest; i <= s->window.newest; i++) {
-        const struct slot *slot = window_find(&s->window, i);
-        if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, s->track, i)) continue;
-        const struct chunk *chunk = slot->chunk;
+        const struct chunk *chunk = window_chunk(&s->window, i);
+        if (chunk == NULL || neighbour_holds(nb, s->track, i)) continue;
         if (heads && neighbour_spend_backlog(nb, now_us) && neighbour_mark_head(nb, s->track, i))
             queue(nb, class, s->track, i, SEND_HEAD, now_us);
         uint64_t cells = stream_cells_of(s, i, head_cells(chunk->head), substreams);
@@ -276,8 +275,7 @@ void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint6
 /* Cells that were asked for one by one; what we lack is said at once. */
 static void answer(struct neighbour *nb, const struct stream *s, const struct request *m,
                    uint64_t now_us) {
-    const struct slot *slot = window_find(&s->window, m->number);
-    const struct chunk *chunk = slot == NULL ? NULL : slot->chunk;
+    const struct chunk *chunk = window_chunk(&s->window, m->number);
     if (chunk != NULL && m->flags & REQUEST_HEAD) {
         (void)neighbour_mark_head(nb, m->track, m->number);
         queue(nb, SEND_REPAIR, m->track, m->number, SEND_HEAD, now_us);
@@ -366,9 +364,9 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
                 uint64_t now_us) {
     struct channel *c = nb->channel;
     struct stream *s = channel_stream(c, track);
-    const struct slot *slot = s == NULL ? NULL : window_find(&s->window, number);
-    if (slot == NULL || slot->chunk == NULL || neighbour_holds(nb, track, number)) return;
-    uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
+    const struct chunk *chunk = s == NULL ? NULL : window_chunk(&s->window, number);
+    if (chunk == NULL || neighbour_holds(nb, track, number)) return;
+    uint64_t late_us = channel_lateness_us(c, chunk->head->capture_us, now_us);
     if (late_us > (was_asked ? WINDOW_US : SERVE_LATE_US)) return;
     const struct neighbour_stream *ns = &nb->streams[track];
     uint32_t served = ns->child_granted | (number <= ns->child_former_end ? ns->child_former : 0);

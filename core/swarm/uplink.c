@@ -186,15 +186,15 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
                                          const struct send_item *item, uint64_t now_us) {
     struct channel *c = nb->channel;
     const struct stream *s = channel_stream(c, item->track);
-    const struct slot *slot = s == NULL ? NULL : window_find(&s->window, item->number);
-    if (slot == NULL || slot->chunk == NULL || item->is_cancelled) return NULL;
+    const struct chunk *chunk = s == NULL ? NULL : window_chunk(&s->window, item->number);
+    if (chunk == NULL || item->is_cancelled) return NULL;
     bool is_short = c->node->uplink.short_us != 0;
     uint64_t most_us = is_short ? SEND_LATE_SHORT_US : SEND_LATE_US;
     if (class != SEND_BACKLOG && now_us - item->queued_us > most_us) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
-    if (item->index == SEND_HEAD) return slot->chunk;
-    if (!(slot->chunk->have >> item->index & 1)) return NULL;
-    return head_cell_len(slot->chunk->head, item->index) <= CELL_SENT_MAX ? slot->chunk : NULL;
+    if (item->index == SEND_HEAD) return chunk;
+    if (!(chunk->have >> item->index & 1)) return NULL;
+    return head_cell_len(chunk->head, item->index) <= CELL_SENT_MAX ? chunk : NULL;
 }
 
 static bool put_head(struct neighbour *nb, enum send_class class, const struct chunk *chunk,

@@ -1,8 +1,10 @@
 /* window.h - which recent chunks of one track we hold or are collecting.
  *
  * A ring over the newest WINDOW_CHUNKS numbers, cut at WINDOW_US before the newest capture. What
- * leaves it is gone: live video that is late is useless.
- * Invariant: newest - number < WINDOW_CHUNKS for every slot. */
+ * leaves it is gone: live video that is late is useless. What is known of a chunk besides stands in
+ * a slot as long as it matters: until the chunk is whole, counted, and WINDOW_SETTLED_US old. So
+ * nearly all of the window is 8 bytes a chunk, and what a tick goes through is small.
+ * Invariant: newest - number < WINDOW_CHUNKS for every chunk and slot. */
 #ifndef WINDOW_H
 #define WINDOW_H
 
@@ -12,6 +14,8 @@
 
 #define WINDOW_CHUNKS 512         /* 12 s at 40 chunks/s; bounds the memory of a track */
 #define WINDOW_US (10 * US_PER_S) /* by capture time */
+#define WINDOW_SETTLED_US (500 * US_PER_MS)
+#define WINDOW_STRAGGLERS 8 /* slots that stay longer than the others */
 
 /* A chunk that we know of, in one line of the cache: every tick looks at those that are not whole.
  * `chunk` is NULL until its head came. */
@@ -35,24 +39,30 @@ struct slot {
 struct window {
     bool has_newest;
     uint32_t newest;
-    uint32_t first;                      /* no slot has a lower number */
+    uint32_t first;                      /* nothing has a lower number */
+    uint32_t settled;                    /* chunks below are counted */
     size_t bytes;                        /* of the chunks held */
     uint64_t whole[WINDOW_CHUNKS / 64];  /* bit number % WINDOW_CHUNKS: the chunk is complete */
     uint64_t access[WINDOW_CHUNKS / 64]; /* the same: it is a random access point */
-    uint32_t capacity;                   /* a power of two, as far as the chunks reach */
-    struct slot *slots;                  /* number % capacity */
+    uint32_t chunks_capacity;            /* a power of two, as far as the chunks reach */
+    uint32_t slots_capacity;             /* a power of two, as far as what is collected does */
+    uint32_t stragglers;                 /* slots behind those */
+    struct chunk **chunks;               /* number % chunks_capacity */
+    struct slot *slots; /* number % slots_capacity; then WINDOW_STRAGGLERS in no order */
 };
 
 void window_init(struct window *w);
 void window_clear(struct window *w);
-/* A slot stands until another is made. */
+/* NULL: not held, or only known of. */
+struct chunk *window_chunk(const struct window *w, uint32_t number);
+/* NULL: unknown, or settled. A slot stands until another is made. */
 struct slot *window_find(const struct window *w, uint32_t number);
-/* Finds or makes the slot; a number beyond the newest moves the window. NULL: left the window, or
- * no memory. */
+/* Finds or makes the slot; a number beyond the newest moves the window. NULL: left the window,
+ * settled, or no memory. */
 struct slot *window_slot(struct window *w, uint32_t number, uint64_t now_us);
 /* Keeps a reference to `chunk` in its slot (which must be without one), and drops what is older
- * than WINDOW_US before it. */
-void window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
+ * than WINDOW_US before it. Returns 0 or ERR_MEMORY. */
+MUST_CHECK int window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk);
 /* A cell of the chunk was verified: `slot->missing` is read anew. */
 static inline void window_cell_came(struct slot *s) { s->missing = chunk_missing(s->chunk); }
 /* The slot's last cell was verified. */
@@ -70,8 +80,8 @@ bool window_drop_oldest(struct window *w);
 /* The oldest number that the ring can hold. */
 uint32_t window_oldest(const struct window *w);
 /* The newest random access chunk that is complete, or NULL. */
-struct slot *window_newest_random_access(const struct window *w);
+struct chunk *window_newest_random_access(const struct window *w);
 /* The first one at or after `from`, or NULL. */
-struct slot *window_next_random_access(const struct window *w, uint32_t from);
+struct chunk *window_next_random_access(const struct window *w, uint32_t from);
 
 #endif

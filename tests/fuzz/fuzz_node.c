@@ -211,15 +211,24 @@ static void run_op(struct program *p) {
 }
 
 static void check_window(const struct window *w) {
-    size_t bytes = 0;
-    for (size_t i = 0; i < w->capacity; i++) {
-        const struct slot *s = &w->slots[i];
-        if (!s->is_used) continue;
-        assert(w->has_newest && s->number <= w->newest && s->number >= window_oldest(w));
-        assert(s->number % w->capacity == i);
-        if (s->chunk != NULL) bytes += chunk_size(s->chunk);
+    size_t bytes = 0, stragglers = 0;
+    for (size_t i = 0; i < w->chunks_capacity; i++) {
+        const struct chunk *c = w->chunks[i];
+        if (c == NULL) continue;
+        uint32_t number = c->head->number;
+        assert(w->has_newest && number <= w->newest && number >= window_oldest(w));
+        assert(number % w->chunks_capacity == i);
+        assert(chunk_is_complete(c) || window_find(w, number) != NULL);
+        bytes += chunk_size(c);
     }
     assert(bytes == w->bytes);
+    for (size_t i = 0; w->slots != NULL && i < w->slots_capacity + WINDOW_STRAGGLERS; i++) {
+        const struct slot *s = &w->slots[i];
+        if (!s->is_used) continue;
+        stragglers += i >= w->slots_capacity;
+        assert(window_find(w, s->number) == s && window_chunk(w, s->number) == s->chunk);
+    }
+    assert(stragglers == w->stragglers);
 }
 
 static bool is_neighbour(const struct channel *c, const struct neighbour *nb) {
@@ -264,8 +273,8 @@ static void check_node(const struct node *n) {
         check_window(w);
         check_supplies(c, &c->streams[t]);
         bytes += w->bytes;
-        const struct slot *s = window_find(w, w->newest);
-        if (s != NULL && s->chunk != NULL) newest += chunk_size(s->chunk);
+        const struct chunk *last = window_chunk(w, w->newest);
+        if (last != NULL) newest += chunk_size(last);
     }
     /* The newest chunk of each track is kept whatever it takes. */
     assert(bytes <= size_max(n->memory_max, newest));

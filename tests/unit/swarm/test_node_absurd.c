@@ -103,10 +103,10 @@ Test(node_absurd, a_chunk_of_larger_cells_is_left_out_and_what_follows_is_sent) 
     }
     network_wake(stage.network, 0);
     stage_run(&stage, 200 * US_PER_MS);
-    const struct slot *last =
-        window_find(&viewer->node->channels[0]->streams[0].window, number + 2);
+    const struct chunk *last =
+        window_chunk(&viewer->node->channels[0]->streams[0].window, number + 2);
     cr_assert_not_null(last);
-    cr_assert(chunk_is_complete(last->chunk));
+    cr_assert(chunk_is_complete(last));
 }
 
 Test(node_absurd, the_largest_fragment_of_a_private_channel_is_played) {

@@ -41,13 +41,13 @@ Test(node_sharing, every_chunk_has_one_body) {
     const struct window *theirs = &viewers[0]->node->channels[0]->streams[0].window;
     size_t shared = 0;
     for (uint32_t i = 0; i <= theirs->newest; i++) {
-        const struct slot *slot = window_find(theirs, i);
-        if (slot == NULL || slot->chunk == NULL) continue;
-        if (i > 0) cr_assert_eq(slot->chunk->body, source.chunks[0][i]->body);
+        const struct chunk *chunk = window_chunk(theirs, i);
+        if (chunk == NULL) continue;
+        if (i > 0) cr_assert_eq(chunk->body, source.chunks[0][i]->body);
         for (unsigned k = 1; k < VIEWERS; k++) {
-            slot = window_find(&viewers[k]->node->channels[0]->streams[0].window, i);
-            if (slot == NULL || slot->chunk == NULL) continue;
-            cr_assert_eq(slot->chunk->body, window_find(theirs, i)->chunk->body);
+            chunk = window_chunk(&viewers[k]->node->channels[0]->streams[0].window, i);
+            if (chunk == NULL) continue;
+            cr_assert_eq(chunk->body, window_chunk(theirs, i)->body);
         }
         shared++;
     }
@@ -66,8 +66,8 @@ Test(node_sharing, memory_is_counted_for_each_as_if_it_were_alone) {
     const struct window *w = &viewers[0]->node->channels[0]->streams[0].window;
     size_t bytes = 0;
     for (uint32_t i = 0; i <= w->newest; i++) {
-        const struct slot *slot = window_find(w, i);
-        if (slot != NULL && slot->chunk != NULL) bytes += chunk_size(slot->chunk);
+        const struct chunk *chunk = window_chunk(w, i);
+        if (chunk != NULL) bytes += chunk_size(chunk);
     }
     cr_assert_gt(bytes, 10 * source.video_len);
     cr_assert_eq(w->bytes, bytes);

@@ -17,7 +17,7 @@ static void put(uint32_t number, bool complete) {
     struct chunk *c = chunk_new(NULL, &h, "", 0);
     if (complete) c->have = 1;
     struct slot *slot = window_slot(&s.window, number, 1);
-    window_set_chunk(&s.window, slot, c);
+    cr_assert_eq(window_set_chunk(&s.window, slot, c), 0);
     if (complete) window_set_whole(&s.window, slot, 1);
     chunk_unref(c);
 }
