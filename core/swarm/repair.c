@@ -173,11 +173,10 @@ static bool has_budget(struct channel *c, uint64_t now_us) {
 static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
                          struct patience *patience, uint64_t now_us) {
     if (now_us - slot->head_us < SUPPLY_PATIENCE_US) return false; /* nobody's is less */
-    uint64_t cells = overdue(s, slot, patience, now_us);
-    if (cells == 0) return false;
-    uint64_t late_us = channel_lateness_us(c, slot->chunk->head->capture_us, now_us);
+    uint64_t late_us = channel_lateness_us(c, slot->capture_us, now_us);
     if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
-    if (!has_budget(c, now_us)) return false;
+    uint64_t cells = overdue(s, slot, patience, now_us);
+    if (cells == 0 || !has_budget(c, now_us)) return false;
     struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
     if (nb == NULL) return false;
     uint64_t until_us = request(c, s, nb, slot->number, cells, false, backoff_of(slot), now_us);
@@ -240,7 +239,7 @@ void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us)
     /* At once elsewhere, but not faster than a neighbour that always says no could drive us. */
     slot->requested &= ~m->cells;
     uint64_t again_us = now_us + (TICK_US << backoff_of(slot));
-    slot->request_until_us = slot->head_request_until_us = again_us;
+    slot->request_until_us = again_us; /* or for the head */
 }
 
 /* A cell came that was asked for one by one: where another neighbour was asked for it too, it is

@@ -16,6 +16,10 @@ static void bit_set(uint64_t bits[WINDOW_CHUNKS / 64], uint32_t number) {
     bits[number % WINDOW_CHUNKS / 64] |= 1ull << number % 64;
 }
 
+static bool bit_is_set(const uint64_t bits[WINDOW_CHUNKS / 64], uint32_t number) {
+    return bits[number % WINDOW_CHUNKS / 64] >> number % 64 & 1;
+}
+
 static void bit_clear(uint64_t bits[WINDOW_CHUNKS / 64], uint32_t number) {
     bits[number % WINDOW_CHUNKS / 64] &= ~(1ull << number % 64);
 }
@@ -37,9 +41,7 @@ static struct slot *slot_at(const struct window *w, uint32_t number) {
 }
 
 struct chunk *window_chunk(const struct window *w, uint32_t number) {
-    if (!is_within(w, number) || w->chunks_capacity == 0) return NULL;
-    struct chunk *c = *chunk_at(w, number);
-    return c != NULL && c->head->number == number ? c : NULL;
+    return is_within(w, number) && bit_is_set(w->held, number) ? *chunk_at(w, number) : NULL;
 }
 
 static struct slot *find(const struct window *w, uint32_t number) {
@@ -66,9 +68,10 @@ static void slot_free(struct window *w, struct slot *s) {
 /* The chunk and its slot; the number may have left the window. */
 static void drop(struct window *w, uint32_t number) {
     slot_free(w, find(w, number));
-    struct chunk **at = w->chunks_capacity > 0 ? chunk_at(w, number) : NULL;
-    if (at == NULL || *at == NULL || (*at)->head->number != number) return;
+    if (!bit_is_set(w->held, number)) return;
+    struct chunk **at = chunk_at(w, number);
     w->bytes -= chunk_size(*at);
+    bit_clear(w->held, number);
     bit_clear(w->whole, number);
     bit_clear(w->access, number);
     chunk_unref(*at);
@@ -80,6 +83,7 @@ static void drop_all(struct window *w) {
     if (w->chunks != NULL) memset(w->chunks, 0, w->chunks_capacity * sizeof w->chunks[0]);
     size_t slots = w->slots == NULL ? 0 : w->slots_capacity + WINDOW_STRAGGLERS;
     if (slots > 0) memset(w->slots, 0, slots * sizeof w->slots[0]);
+    memset(w->held, 0, sizeof w->held);
     memset(w->whole, 0, sizeof w->whole);
     memset(w->access, 0, sizeof w->access);
     w->bytes = w->stragglers = 0;
@@ -193,6 +197,9 @@ int window_set_chunk(struct window *w, struct slot *s, struct chunk *chunk) {
         if (!chunks_grow(w)) return ERR_MEMORY;
     s->chunk = *chunk_at(w, s->number) = chunk_ref(chunk);
     window_cell_came(s);
+    s->capture_us = chunk->head->capture_us;
+    s->request_until_us = 0;
+    bit_set(w->held, s->number);
     if (chunk->head->flags & HEAD_RANDOM_ACCESS) bit_set(w->access, s->number);
     w->bytes += chunk_size(chunk);
     if (chunk->head->capture_us < WINDOW_US) return 0;

@@ -25,15 +25,16 @@ struct slot {
     bool repaired;    /* at least one cell came by request */
     uint8_t requests; /* how often we have asked */
     struct chunk *chunk;
-    uint64_t missing; /* the chunk's cells that are not here */
-    uint64_t seen_us; /* when we first knew of it */
-    uint64_t head_us; /* when its head was verified */
-    union {
-        uint64_t complete_us;      /* when its last cell was verified */
-        uint64_t request_until_us; /* before that: when to ask for cells again, */
+    uint64_t missing;                   /* the chunk's cells that are not here */
+    uint64_t seen_us;                   /* when we first knew of it */
+    uint64_t head_us;                   /* when its head was verified, */
+    uint64_t capture_us;                /* and what it says */
+    union {                             /* one after the other: */
+        uint64_t head_request_until_us; /* when to ask for the head again, */
+        uint64_t request_until_us;      /* for cells again, */
+        uint64_t complete_us;           /* when the last cell was verified */
     };
-    uint64_t head_request_until_us; /* or for the head */
-    uint64_t requested;             /* cells asked for one by one, and not yet here */
+    uint64_t requested; /* cells asked for one by one, and not yet here */
 };
 
 struct window {
@@ -42,8 +43,9 @@ struct window {
     uint32_t first;                      /* nothing has a lower number */
     uint32_t settled;                    /* chunks below are counted */
     size_t bytes;                        /* of the chunks held */
-    uint64_t whole[WINDOW_CHUNKS / 64];  /* bit number % WINDOW_CHUNKS: the chunk is complete */
-    uint64_t access[WINDOW_CHUNKS / 64]; /* the same: it is a random access point */
+    uint64_t held[WINDOW_CHUNKS / 64];   /* bit number % WINDOW_CHUNKS: the chunk is in `chunks`, */
+    uint64_t whole[WINDOW_CHUNKS / 64];  /* and complete */
+    uint64_t access[WINDOW_CHUNKS / 64]; /* a random access point */
     uint32_t chunks_capacity;            /* a power of two, as far as the chunks reach */
     uint32_t slots_capacity;             /* a power of two, as far as what is collected does */
     uint32_t stragglers;                 /* slots behind those */
