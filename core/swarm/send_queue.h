@@ -21,11 +21,15 @@ enum send_class {
 
 struct send_item {
     uint32_t number;
+    uint32_t queued_us; /* low bits: nothing waits for an hour */
     uint8_t track;
     uint8_t index;
     bool is_cancelled;
-    uint64_t queued_us;
 };
+
+static inline uint64_t send_item_waited_us(const struct send_item *item, uint64_t now_us) {
+    return (uint32_t)now_us - item->queued_us;
+}
 
 struct send_ring {
     struct send_item *items; /* NULL until used; capacity is a power of two */

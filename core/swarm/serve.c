@@ -69,7 +69,8 @@ static uint32_t join_point(const struct channel *c, const struct stream *s, uint
 
 static void queue(struct neighbour *nb, enum send_class class, uint8_t track, uint32_t number,
                   uint8_t index, uint64_t now_us) {
-    struct send_item item = {.number = number, .track = track, .index = index, .queued_us = now_us};
+    struct send_item item = {
+        .number = number, .track = track, .index = index, .queued_us = (uint32_t)now_us};
     if (!send_queue_push(&nb->queue, class, &item)) nb->channel->stats.cells_dropped++;
     uplink_wants(nb, class);
 }

@@ -101,7 +101,7 @@ static bool is_child(const struct neighbour *nb) {
  * about the uplink. */
 static bool is_waiting(const struct neighbour *nb, uint64_t now_us) {
     const struct send_item *item = send_queue_peek(&nb->queue, SEND_FRESH);
-    return item != NULL && now_us - item->queued_us > SHORT_US && !is_gone(nb, now_us);
+    return item != NULL && send_item_waited_us(item, now_us) > SHORT_US && !is_gone(nb, now_us);
 }
 
 static unsigned count_waiting(const struct node *n, uint64_t now_us) {
@@ -190,7 +190,7 @@ static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_c
     if (chunk == NULL || item->is_cancelled) return NULL;
     bool is_short = c->node->uplink.short_us != 0;
     uint64_t most_us = is_short ? SEND_LATE_SHORT_US : SEND_LATE_US;
-    if (class != SEND_BACKLOG && now_us - item->queued_us > most_us) return NULL;
+    if (class != SEND_BACKLOG && send_item_waited_us(item, now_us) > most_us) return NULL;
     if (class != SEND_REPAIR && neighbour_holds(nb, item->track, item->number)) return NULL;
     if (item->index == SEND_HEAD) return chunk;
     if (!(chunk->have >> item->index & 1)) return NULL;
