@@ -130,6 +130,10 @@ extern const struct link_handler peers_link_handler;
 struct neighbour *peers_neighbour(struct link *link, struct channel *c, uint64_t now_us);
 /* Takes it off the link and the node, and frees it: it has no neighbours any more. */
 void peers_free(struct peer *peer);
+/* Its link ends with this step. */
+static inline bool neighbour_is_doomed(const struct neighbour *nb) {
+    return nb->channel->node->has_doomed && nb->peer->is_doomed; /* in most steps none is */
+}
 /* Links that share no channel with us for PEER_IDLE_US. */
 void peers_end_idle(struct node *n, uint64_t now_us);
 

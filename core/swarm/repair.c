@@ -30,7 +30,7 @@
 /* One that has not answered yet whether it is there may be gone. */
 static bool can_ask(const struct neighbour *nb) {
     if (nb->probed_us > neighbour_received_us(nb)) return false;
-    return nb->has_hello && nb->flags & PEER_UPLOADS && !nb->peer->is_doomed &&
+    return nb->has_hello && nb->flags & PEER_UPLOADS && !neighbour_is_doomed(nb) &&
            link_state(nb->link) == LINK_UP;
 }
 

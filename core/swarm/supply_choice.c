@@ -25,7 +25,7 @@
 
 bool supply_is_usable(const struct neighbour *nb) {
     enum link_state state = link_state(nb->link);
-    return !nb->peer->is_doomed && state != LINK_CLOSED &&
+    return !neighbour_is_doomed(nb) && state != LINK_CLOSED &&
            (!nb->has_hello || nb->flags & PEER_UPLOADS);
 }
 

@@ -280,7 +280,7 @@ static size_t send_to(struct node *n, struct neighbour *nb, enum send_class clas
 
 /* A path that is full is not asked again before its time, or before something came. */
 static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
-    uint64_t at_us = nb->peer->is_doomed ? TIME_NEVER : link_cell_time(nb->link);
+    uint64_t at_us = neighbour_is_doomed(nb) ? TIME_NEVER : link_cell_time(nb->link);
     if (at_us <= now_us) return true;
     if (at_us != TIME_NEVER) link_note_held(nb->link);
     neighbour_set_add(&nb->channel->paced, nb->at);
