@@ -189,6 +189,11 @@ struct links_stats {
         refused_handshake, refused_full, cookies_sent, handshakes_in, handshakes_out;
 };
 void links_stats(const struct links *ls, struct links_stats *ret);
+/* What the links, and the one that a datagram is for, will need of memory: asked for in calls some
+ * time apart, with `stage` from 0 on (core/swarm/node.h). `data` is NULL for no datagram. Returns
+ * the link's data from stage LINKS_PREFETCH_STAGES on; NULL: none, or it is too early to know. */
+#define LINKS_PREFETCH_STAGES 3
+const void *links_prefetch(const struct links *ls, unsigned stage, const uint8_t *data, size_t len);
 /* Bytes that the links hold, all allocations together. Goes through every link. */
 size_t links_memory(const struct links *ls);
 

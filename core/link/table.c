@@ -58,6 +58,10 @@ struct link *table_at(const struct table *t, uint32_t index) {
     return e->index == index ? e->link : NULL;
 }
 
+void table_prefetch(const struct table *t, uint32_t index) {
+    if (t->size > 0) __builtin_prefetch(entry_of(t, index));
+}
+
 struct link *table_next(const struct table *t, const struct public_key *peer, size_t *at) {
     uint32_t key = peer == NULL ? 0 : key_of(peer);
     while (*at < t->size) {

@@ -33,6 +33,8 @@ MUST_CHECK int table_add(struct table *t, struct link *l, const struct public_ke
 void table_remove(struct table *t, uint32_t index);
 /* The link with this index, or NULL. */
 struct link *table_at(const struct table *t, uint32_t index);
+/* Asks for where it stands. */
+void table_prefetch(const struct table *t, uint32_t index);
 /* Those that may be links with `peer` (NULL: all), one after the other: the next from place *at on,
  * which moves behind it; NULL behind the last. */
 struct link *table_next(const struct table *t, const struct public_key *peer, size_t *at);

@@ -168,4 +168,11 @@ struct node_memory {
 };
 struct node_memory node_memory(const struct node *n);
 
+/* Where many nodes live in one process, as a simulation's do, none of them is in the cache when its
+ * turn comes. Called with `stage` from 0 to NODE_PREFETCH_STAGES - 1, some time apart, it asks for
+ * what a datagram needs (`data` is NULL: a tick); each stage reads what the one before has asked
+ * for, and nothing is changed. */
+#define NODE_PREFETCH_STAGES 8
+void node_prefetch(const struct node *n, unsigned stage, const uint8_t *data, size_t len);
+
 #endif

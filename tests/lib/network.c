@@ -66,6 +66,11 @@ void network_set_datagram_overhead(struct network *n, unsigned bytes) { n->overh
 
 void network_set_processing(struct network *n, uint64_t (*take_ns)(void)) { n->take_ns = take_ns; }
 
+void network_set_prefetch(struct network *n, void (*prefetch)(const void *context, unsigned stage,
+                                                              const uint8_t *data, size_t len)) {
+    n->prefetch = prefetch;
+}
+
 void network_set_tap(struct network *n,
                      bool (*tap)(void *context, unsigned from, const struct datagram *d),
                      void *ctx) {

@@ -23,6 +23,7 @@
 #define NETWORK_SPINS_MAX 100       /* wakes of one host at one moment: more is a busy loop */
 #define NETWORK_TRANSMIT_MAX 100000 /* datagrams of one host at one moment: more is a loop */
 #define NETWORK_BACKLOG_MAX 1000    /* datagrams that wait for a busy host: its socket's buffer */
+#define NETWORK_STAGES 9            /* of fetching what an event needs into the cache */
 
 struct network;
 
@@ -97,6 +98,12 @@ uint64_t network_queue_us(const struct network *n, unsigned from, unsigned to);
  * gives the nanoseconds since it was last read. The host is busy for as long: what it sends leaves
  * no earlier than that, and datagrams and deadlines wait. NULL, as at first: no time. */
 void network_set_processing(struct network *n, uint64_t (*take_ns)(void));
+
+/* Called with a host's context NETWORK_STAGES times, counting up, some events before a datagram
+ * comes (`data` is its bytes) or a deadline (NULL): asks the cache for what will be needed, by what
+ * the stage before has fetched, so that memory comes while other hosts work. Changes nothing. */
+void network_set_prefetch(struct network *n, void (*prefetch)(const void *context, unsigned stage,
+                                                              const uint8_t *data, size_t len));
 
 /* Sends from outside of a host, as an attacker does; `from` may be any address. */
 void network_inject(struct network *n, const struct endpoint *from, unsigned to, const void *data,

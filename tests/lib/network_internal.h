@@ -61,6 +61,7 @@ struct network {
     bool has_downlinks; /* any of them */
     struct network_station *hosts;
     uint64_t (*take_ns)(void);
+    void (*prefetch)(const void *context, unsigned stage, const uint8_t *data, size_t len);
     bool (*tap)(void *context, unsigned from, const struct datagram *d);
     void *tap_context;
     struct network_counts counts;

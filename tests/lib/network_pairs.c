@@ -16,6 +16,10 @@ static size_t place_of(const struct network_pairs *p, uint64_t key) {
 
 void network_pairs_release(struct network_pairs *p) { free(p->pipes); }
 
+void network_pairs_prefetch(const struct network_pairs *p, unsigned from, unsigned to) {
+    if (p->size > 0) __builtin_prefetch(&p->pipes[place_of(p, key_of(from, to))]);
+}
+
 struct network_pipe *network_pairs_find(const struct network_pairs *p, unsigned from, unsigned to) {
     if (p->size == 0) return NULL;
     uint64_t key = key_of(from, to);

@@ -18,6 +18,8 @@ struct network_pairs {
 void network_pairs_release(struct network_pairs *p);
 /* NULL when the pair is not known. */
 struct network_pipe *network_pairs_find(const struct network_pairs *p, unsigned from, unsigned to);
+/* Asks the cache for where it would stand. */
+void network_pairs_prefetch(const struct network_pairs *p, unsigned from, unsigned to);
 /* The pair must not be known. Zeros except for its key; stands until the next add. */
 struct network_pipe *network_pairs_add(struct network_pairs *p, unsigned from, unsigned to,
                                        uint64_t now_us);

@@ -2,19 +2,25 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/lib/network_memory.h"
 
 #define CHUNKS_FIRST 64u
-#define AHEAD_HOPS 3u /* chunks that a look ahead passes at most */
+#define SOON_FIRST 64u
 
 void network_queue_init(struct network_queue *q) {
     q->chunks_len = 1;
     q->chunks_max = CHUNKS_FIRST;
     q->chunks = network_memory(CHUNKS_FIRST * sizeof *q->chunks);
+    q->soon_max = SOON_FIRST;
+    q->soon = network_memory(SOON_FIRST * sizeof *q->soon);
 }
 
-void network_queue_release(struct network_queue *q) { free(q->chunks); }
+void network_queue_release(struct network_queue *q) {
+    free(q->chunks);
+    free(q->soon);
+}
 
 static uint32_t chunk_new(struct network_queue *q) {
     uint32_t at = q->free_chunk;
@@ -74,8 +80,7 @@ static unsigned level_of(const struct network_queue *q, uint64_t at_us) {
     return differ == 0 ? 0 : (63 - (unsigned)__builtin_clzll(differ)) / NETWORK_QUEUE_BITS;
 }
 
-void network_queue_add(struct network_queue *q, struct network_event e) {
-    assert(e.at_us >= q->at_us);
+static void wheel_add(struct network_queue *q, struct network_event e) {
     unsigned level = level_of(q, e.at_us), number = slot_of(e.at_us, level);
     struct network_wheel *w = &q->wheels[level];
     struct network_slot *s = &w->slots[number];
@@ -106,7 +111,7 @@ static void slot_open(struct network_queue *q, unsigned level, unsigned number) 
         struct network_chunk c = q->chunks[at];
         chunk_prefetch(q, c.next);
         chunk_free(q, at);
-        for (unsigned i = 0; i < c.len; i++) network_queue_add(q, c.events[i]);
+        for (unsigned i = 0; i < c.len; i++) wheel_add(q, c.events[i]);
         at = c.next;
     }
 }
@@ -137,18 +142,13 @@ static void next_prefetch(const struct network_queue *q, unsigned number, uint32
     chunk_prefetch(q, next);
 }
 
-bool network_queue_take(struct network_queue *q, uint64_t until_us, struct network_event *ret) {
+/* Takes the first event of slot `number` of the finest wheel. */
+static struct network_event slot_take(struct network_queue *q, unsigned number) {
     struct network_wheel *w = &q->wheels[0];
-    unsigned number;
-    while ((number = wheel_next(w, slot_of(q->at_us, 0))) == NETWORK_QUEUE_SLOTS)
-        if (!coarse_open(q, until_us)) return false;
-    uint64_t at_us = (q->at_us & ~(uint64_t)(NETWORK_QUEUE_SLOTS - 1)) | number;
-    if (at_us > until_us) return false;
-    q->at_us = at_us;
     struct network_slot *s = &w->slots[number];
     struct network_chunk *c = &q->chunks[s->head];
     if (c->taken == 0) next_prefetch(q, number, c->next);
-    *ret = c->events[c->taken++];
+    struct network_event e = c->events[c->taken++];
     if (c->taken == c->len) {
         uint32_t next = c->next;
         chunk_free(q, s->head);
@@ -158,26 +158,56 @@ bool network_queue_take(struct network_queue *q, uint64_t until_us, struct netwo
             wheel_unmark(w, number);
         }
     }
-    return true;
+    q->at_us = e.at_us;
+    return e;
 }
 
-const struct network_event *network_queue_ahead(const struct network_queue *q, unsigned ahead) {
-    const struct network_wheel *w = &q->wheels[0];
-    unsigned number = slot_of(q->at_us, 0), at = ahead - 1;
-    uint32_t chunk = w->slots[number].head;
-    for (unsigned hops = 0; hops <= AHEAD_HOPS; hops++) {
-        if (chunk != 0) {
-            const struct network_chunk *c = &q->chunks[chunk];
-            unsigned left = c->len - c->taken;
-            if (at < left) return &c->events[c->taken + at];
-            at -= left;
-            chunk = c->next;
-        }
-        if (chunk == 0) {
-            number = wheel_next(w, number + 1);
-            if (number == NETWORK_QUEUE_SLOTS) return NULL;
-            chunk = w->slots[number].head;
-        }
+/* Makes room for one more. */
+static void soon_reserve(struct network_queue *q) {
+    if (q->soon_end < q->soon_max) return;
+    uint32_t len = q->soon_end - q->soon_first;
+    if (2 * len > q->soon_max) {
+        size_t bytes = q->soon_max * sizeof *q->soon;
+        q->soon = network_memory_grow(q->soon, bytes, 2 * bytes);
+        q->soon_max *= 2;
     }
-    return NULL;
+    memmove(q->soon, q->soon + q->soon_first, len * sizeof *q->soon);
+    q->soon_first = 0;
+    q->soon_end = len;
+}
+
+/* Behind those of the same time. */
+static void soon_add(struct network_queue *q, struct network_event e) {
+    soon_reserve(q);
+    uint32_t at = q->soon_end++;
+    for (; at > q->soon_first && q->soon[at - 1].at_us > e.at_us; at--)
+        q->soon[at] = q->soon[at - 1];
+    q->soon[at] = e;
+}
+
+void network_queue_add(struct network_queue *q, struct network_event e) {
+    if (e.at_us < q->at_us)
+        soon_add(q, e);
+    else
+        wheel_add(q, e);
+}
+
+static void soon_fill(struct network_queue *q, unsigned number) {
+    while (number != NETWORK_QUEUE_SLOTS && q->soon_end - q->soon_first < NETWORK_QUEUE_SOON) {
+        soon_reserve(q);
+        q->soon[q->soon_end++] = slot_take(q, number);
+        number = wheel_next(&q->wheels[0], number);
+    }
+}
+
+bool network_queue_take(struct network_queue *q, uint64_t until_us, struct network_event *ret) {
+    unsigned number = wheel_next(&q->wheels[0], slot_of(q->at_us, 0));
+    while (q->soon_first == q->soon_end && number == NETWORK_QUEUE_SLOTS) {
+        if (!coarse_open(q, until_us)) return false;
+        number = wheel_next(&q->wheels[0], slot_of(q->at_us, 0));
+    }
+    soon_fill(q, number);
+    if (q->soon[q->soon_first].at_us > until_us) return false;
+    *ret = q->soon[q->soon_first++];
+    return true;
 }

@@ -1,8 +1,7 @@
 #include <assert.h>
 
 #include "tests/lib/network_internal.h"
-
-#define AHEAD 3u /* events: about as long as memory takes */
+#include "tests/lib/network_memory.h"
 
 static uint64_t free_us(const struct network *n, const struct network_station *s) {
     return u64_max(n->now_us, network_busy_us(s));
@@ -192,25 +191,35 @@ static bool event_run(struct network *n, struct network_event e) {
     return false;
 }
 
-/* With many hosts nothing that an event needs is in the cache any more. */
-static void prefetch(const struct network *n) {
-    const struct network_event *e = network_queue_ahead(&n->queue, AHEAD);
-    if (e == NULL || e->kind == NETWORK_CALL) return;
+static void prefetch_station(const struct network *n, const struct network_event *e) {
     const struct network_station *s = &n->hosts[e->host];
     __builtin_prefetch(&s->host);
-    if (e->kind == NETWORK_DEADLINE) {
-        __builtin_prefetch(s->armed_us);
-        __builtin_prefetch(&s->uplink);
-        __builtin_prefetch(&s->served_us);
-        return;
-    }
-    if (e->kind == NETWORK_ARRIVAL && n->has_downlinks) {
-        __builtin_prefetch(&s->downlink);
-    } else if (e->kind != NETWORK_RESUMED) {
-        const struct network_parcel *p = network_parcel_at(&n->parcels, e->index);
-        __builtin_prefetch(p);
-        __builtin_prefetch(p->data + e->len);
-        __builtin_prefetch(s->armed_us);
+    __builtin_prefetch(s->armed_us);
+    __builtin_prefetch(&s->uplink);
+    __builtin_prefetch(&s->served_us);
+    if (e->kind == NETWORK_ARRIVAL && n->has_downlinks) __builtin_prefetch(&s->downlink);
+    if (e->kind != NETWORK_ARRIVAL && e->kind != NETWORK_DELIVERY) return;
+    const char *p = (const char *)network_parcel_at(&n->parcels, e->index);
+    for (size_t at = 0; at < sizeof(struct network_parcel) + e->len; at += NETWORK_LINE)
+        __builtin_prefetch(p + at);
+}
+
+static void prefetch_host(const struct network *n, const struct network_event *e, unsigned stage) {
+    const struct network_station *s = &n->hosts[e->host];
+    if (!s->is_attached) return;
+    bool is_datagram = e->kind == NETWORK_ARRIVAL || e->kind == NETWORK_DELIVERY;
+    const uint8_t *data = is_datagram ? network_parcel_at(&n->parcels, e->index)->data : NULL;
+    n->prefetch(s->host.context, stage, data, e->len);
+}
+
+/* With many hosts nothing that an event needs is in the cache any more. What comes some events
+ * later is fetched step by step, as pointers lead to it, a step with each event until then. */
+static void prefetch(const struct network *n) {
+    const struct network_event *e = network_queue_peek(&n->queue, NETWORK_STAGES);
+    if (e != NULL && e->kind != NETWORK_CALL) prefetch_station(n, e);
+    for (unsigned stage = 0; n->prefetch != NULL && stage < NETWORK_STAGES; stage++) {
+        e = network_queue_peek(&n->queue, NETWORK_STAGES - 1 - stage);
+        if (e != NULL && e->kind != NETWORK_CALL) prefetch_host(n, e, stage);
     }
 }
 

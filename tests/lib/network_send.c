@@ -115,6 +115,7 @@ void network_send(struct network *n, unsigned from, struct network_parcel *parce
     n->counts.sent++;
     n->counts.bytes_sent += parcel->len;
     uint32_t to = network_host_at(n, peer);
+    network_pairs_prefetch(&n->pairs, from, to);
     trace_datagram(n, from, to, peer, parcel);
     uint64_t arrival_us = TIME_NEVER;
     if (tap_passes(n, from, parcel, peer))

@@ -7,8 +7,11 @@
 #define PORT_BASE 7000u
 #define PORT_LIVES 50000u
 #define POLLUTER_MEMORY (1u << 20) /* it says that it holds all, whatever it holds */
-#define PLAYING_ALL 300            /* swarms up to this size: every viewer plays what it gets, */
-#define PLAYING_ONE_IN 16          /* in larger ones one in so many; the others are as relays are */
+_Static_assert(1 + NODE_PREFETCH_STAGES == NETWORK_STAGES, "the place in the swarm comes first");
+
+#define PREFETCHED_LEAST 200 /* peers: of fewer most is in the cache anyway */
+#define PLAYING_ALL 300      /* swarms up to this size: every viewer plays what it gets, */
+#define PLAYING_ONE_IN 16    /* in larger ones one in so many; the others are as relays are */
 
 static void host_receive(void *context, const struct datagram *d, uint64_t now_us) {
     struct resident *p = context;
@@ -212,8 +215,19 @@ static void schedule_starts(struct world *w) {
     }
 }
 
+static void prefetch(const void *context, unsigned stage, const uint8_t *data, size_t len) {
+    const struct resident *p = context;
+    if (stage == 0) {
+        __builtin_prefetch(p);
+        __builtin_prefetch(&p->node);
+    } else if (p->node != NULL) {
+        node_prefetch(p->node, stage - 1, data, len);
+    }
+}
+
 void peers_schedule(struct world *w) {
     const struct scenario *c = &w->scenario;
+    if (w->places >= PREFETCHED_LEAST) network_set_prefetch(w->network, prefetch);
     schedule_starts(w);
     if (c->kill_share > 0) network_at(w->network, in_window(w, c->kill_at), on_kill, w);
     if (c->partition_share > 0) {
