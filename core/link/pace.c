@@ -159,14 +159,17 @@ static bool start_judge(struct pace *p, const struct pace_ack *ack, int32_t dela
                         uint64_t now_us) {
     uint64_t queue_us = u64_sub((uint64_t)(delay_us - pace_base(p)), ack->shared_us);
     if (!p->is_starting || queue_us < START_QUEUE_US + p->noise_us) return false;
-    int32_t idle_us = (int32_t)(train_arrival_us(p) - p->round_received_us);
-    bool is_whole = is_before(p->acked_us, p->train_us) || idle_us <= 0;
+    int32_t before_us = (int32_t)(train_arrival_us(p) - p->round_received_us);
+    bool is_whole = is_before(p->acked_us, p->train_us) || before_us <= 0;
     bool is_held = 2 * p->round_held > p->round_sent || queue_us > PACE_QUEUE_US + p->noise_us;
     if (p->round_acked < START_DATAGRAMS || !is_whole || !is_held) return false;
     double carried = (double)delivered(p) * PACE_KBPS, known = (double)pace_delivered(p) / 2;
     double received_us = (double)(p->received_us - p->round_received_us);
     double sent_us = received_us - (delay_us - p->round_since_delay_us);
     if (carried == 0 || sent_us > START_CARRIED * received_us) return false;
+    /* While nothing was sent nothing was carried. */
+    double idle_us = sent_us - (double)bytes_us(p, p->round_bytes);
+    if (idle_us > 0) carried *= received_us / (received_us - idle_us);
     if (carried < known) carried = known;
     pace_note_cut(p, pace_delivered(p) / PACE_KBPS, now_us);
     p->is_starting = false;

@@ -219,6 +219,27 @@ static void send_hundred(struct pace *p, uint64_t *now_us, uint32_t queue_us, ui
     }
 }
 
+/* Three datagrams every 16 ms, the last of which wait for 27 ms behind somebody else's. */
+Test(pace, counts_no_pause_of_ours_as_the_paths) {
+    struct pace p;
+    pace_init(&p, US_PER_S);
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t now_us = US_PER_S + i * 16000, wait_us = i == 4 ? 27000 : 0;
+        for (unsigned k = 0; k < 3; k++) {
+            now_us = u64_max(now_us, pace_time(&p)) + 960;
+            pace_charge(&p, PACE_DATAGRAM, now_us);
+        }
+        pace_on_ack(&p,
+                    &(struct pace_ack){.bytes = 3 * PACE_DATAGRAM,
+                                       .datagrams = 3,
+                                       .sent_us = now_us,
+                                       .received_us = (uint32_t)(now_us + 40000 + wait_us),
+                                       .rtt_least_us = 80000},
+                    now_us + 80000 + wait_us);
+    }
+    cr_assert_geq(p.rate_bps, 2500000, "%lu", p.rate_bps);
+}
+
 Test(pace, leaves_a_shared_queue_to_who_sees_to_it) {
     for (unsigned is_shared = 0; is_shared < 2; is_shared++) {
         struct pace p;
