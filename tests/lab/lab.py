@@ -11,6 +11,7 @@ Lab, also on SIGTERM; after a SIGKILL the kernel ends the processes, and the nex
 namespaces, which carry the dead one's process id in their names.
 """
 
+import collections
 import contextlib
 import ctypes
 import json
@@ -19,6 +20,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PREFIX = "shoal-lab-"
@@ -26,6 +28,7 @@ SPACES = "/run/netns"
 DEVICE = "lab0"
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
+ETH_P_IP = 0x0800
 NAT_TIMEOUT_S = 120  # of UDP mappings: the least that RFC 4787 recommends
 END_S = 5  # between SIGTERM and SIGKILL
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -88,6 +91,17 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def use_addresses(v4, v6):
+    """Lines for ip -batch; either may be None."""
+    lines = ""
+    if v4:
+        lines += f"address add {v4}/32 dev {DEVICE}\nroute replace default dev {DEVICE} src {v4}\n"
+    if v6:
+        lines += f"address add {v6}/128 dev {DEVICE} nodad\n"
+        lines += f"route replace ::/0 dev {DEVICE} src {v6}\n"
+    return lines
+
+
 def on_signal(number, _):
     raise SystemExit(128 + number)
 
@@ -101,6 +115,7 @@ class Lab:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, on_signal)
         self.hosts, self.processes, self.behind_nat = [], [], set()
+        self.without_v4, self.moves = set(), {}
         self.router = subprocess.Popen([built("tests/lab-router")], stdin=subprocess.PIPE,
                                        stdout=subprocess.PIPE, text=True,
                                        preexec_fn=die_with_parent, start_new_session=True)
@@ -128,10 +143,10 @@ class Lab:
         return f"{PREFIX}{os.getpid()}-{host}"
 
     def address(self, host, family=socket.AF_INET):
-        number = self.hosts.index(host)
+        number, moves = self.hosts.index(host), self.moves.get(host, 0)
         if family == socket.AF_INET6:
-            return f"2001:db8:77::{number + 1:x}"
-        return f"198.18.{number // 250}.{number % 250 + 1}"
+            return f"2001:db8:77:{moves:x}::{number + 1:x}"
+        return f"198.{18 + moves % 2}.{moves * 8 % 248 + number // 250}.{number % 250 + 1}"
 
     def own_address(self, host, family=socket.AF_INET):
         """The one that its programs see, which a NAT may hide."""
@@ -142,7 +157,8 @@ class Lab:
 
     def add_hosts(self, hosts):
         """`hosts`: figures of the router's `set` by name; besides nat=KIND and nat_timeout=SECONDS,
-        which give it an IPv4 address alone, behind a NAT that has the host's address."""
+        which give it an IPv4 address alone, behind a NAT that has the host's address, and v4=0: an
+        IPv6 address alone."""
         before = len(self.hosts)
         self.hosts += hosts
         run_ip("-batch", "-", text="".join(f"netns add {self.space(h)}\n" for h in hosts))
@@ -150,7 +166,10 @@ class Lab:
             v4, v6 = self.address(host), self.address(host, socket.AF_INET6)
             words = hosts[host].split()
             nat = dict(w.split("=") for w in words if w.startswith("nat"))
-            figures = " ".join(w for w in words if not w.startswith("nat"))
+            figures = " ".join(w for w in words if not w.startswith(("nat", "v4=")))
+            if "v4=0" in words:
+                self.without_v4.add(host)
+                v4 = None
             self.command(f"host {host} {self.space(host)}")
             if nat:
                 self.behind_nat.add(host)
@@ -158,18 +177,27 @@ class Lab:
                              f"{nat.get('nat_timeout', NAT_TIMEOUT_S)}")
                 v4, v6 = self.own_address(host), None
             else:
-                self.command(f"address {host} {v4} {v6}")
+                self.command(f"address {host} {v4 or ''} {v6}")
             if figures:
                 self.command(f"set {host} {figures}")
             # No multicast and no address of the link's own, so that the kernel sends nothing by itself.
             run_ip("-n", self.space(host), "-batch", "-", text=f"""link set lo up
 link set {DEVICE} addrgenmode none
 link set {DEVICE} arp off multicast off txqueuelen 5000 up
-address add {v4}/32 dev {DEVICE}
-route add default dev {DEVICE} src {v4}
-""" + (f"""address add {v6}/128 dev {DEVICE} nodad
-route add ::/0 dev {DEVICE} src {v6}
-""" if v6 else ""))
+""" + use_addresses(v4, v6))
+
+    def move(self, host):
+        """Gives the host other addresses in place of those that it has, as where a telephone leaves
+        one network for another."""
+        before = self.address(host), self.address(host, socket.AF_INET6)
+        self.moves[host] = self.moves.get(host, 0) + 1
+        v4 = None if host in self.without_v4 else self.address(host)
+        v6 = self.address(host, socket.AF_INET6)
+        gone = f"address del {before[1]}/128 dev {DEVICE}\n"
+        if v4:
+            gone += f"address del {before[0]}/32 dev {DEVICE}\n"
+        run_ip("-n", self.space(host), "-batch", "-", text=use_addresses(v4, v6) + gone)
+        self.command(f"address {host} {v4 or ''} {v6}")
 
     @contextlib.contextmanager
     def inside(self, host):
@@ -184,6 +212,24 @@ route add ::/0 dev {DEVICE} src {v6}
             LIBC.setns(home, CLONE_NEWNET)
             os.close(there)
             os.close(home)
+
+    def senders(self, host, slots, slot_s, bytes_least):
+        """Watches a host for so many slots of time. In how many of them IPv4 packets of at least
+        that size came to it, by sender."""
+        found, names = set(), {self.address(h): h for h in self.hosts}
+        with self.inside(host):
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+        start = time.monotonic()
+        end = start + slots * slot_s
+        with s:
+            while (left := end - time.monotonic()) > 0:
+                s.settimeout(left)
+                with contextlib.suppress(TimeoutError):
+                    packet, where = s.recvfrom(65536)
+                    name = names.get(socket.inet_ntoa(packet[12:16]))
+                    if where[2] != socket.PACKET_OUTGOING and len(packet) >= bytes_least and name:
+                        found.add((name, int((time.monotonic() - start) / slot_s)))
+        return collections.Counter(name for name, _ in found)
 
     def udp(self, host, port=0, family=socket.AF_INET):
         """A UDP socket of the host, bound to its address."""
