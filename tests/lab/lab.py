@@ -245,18 +245,22 @@ link set {DEVICE} arp off multicast off txqueuelen 5000 up
         self.processes.append(process)
         return process
 
+    def signal(self, process, number):
+        """To it and all that it has started: each process leads a group of its own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
     def end(self, processes):
-        """Each by its id: asked, and after END_S killed."""
+        """Each by its id: asked, and after END_S killed, with what it has started."""
         for process in processes:
             if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
+                self.signal(process, signal.SIGCONT)
+                self.signal(process, signal.SIGTERM)
         for process in processes:
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(END_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            self.signal(process, signal.SIGKILL)
+            process.wait()
 
     def close(self):
         self.end(self.processes)

@@ -227,7 +227,7 @@ class Run:
     def signal(self, do, names):
         for name in names:
             if self.known(name).poll() is None:
-                self.processes[name].send_signal(SIGNALS[do])
+                self.lab.signal(self.processes[name], SIGNALS[do])
 
     def start_again(self, names):
         for name in names:
