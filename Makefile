@@ -5,6 +5,7 @@
 #   make test                  installs what tests need besides, builds and runs all of them
 #   make lint                  format, sizes, layers, clang's and cppcheck's opinion
 #   make unit | sim | race | e2e | lab | fuzz | bench      one kind of test (FUZZ_SECONDS=10)
+#   make bench-programs        of the bench, what takes two minutes and no other programs
 #   make sim-traces            builds three simulators and compares what they trace
 #   make pacing                the pacer and others, compared over simulated uplinks
 #   make install DESTDIR= PREFIX=/usr/local
@@ -107,7 +108,7 @@ RUN_TESTS = OUT=$(OUT) SHOAL=$(OUT)/shoal scripts/run-tests --logs $(OUT)/logs
 # As many jobs as there are processors, unless the caller chose a number.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: all demo test test-programs unit sim sim-traces pacing race e2e lab fuzz bench lint lint-objects install clean force
+.PHONY: all demo test test-programs unit sim sim-traces pacing race e2e lab fuzz bench bench-programs lint lint-objects install clean force
 .DELETE_ON_ERROR:
 all: $(if $(PROGRAM),build/shoal,$(ARCHIVES))
 
@@ -223,8 +224,14 @@ fuzz:
 	@$(RUN_TESTS) --fuzz-seconds $(FUZZ_SECONDS) $(FUZZ_ELSEWHERE)
 pacing: $(PACING_PROGRAMS)
 	@for p in $^; do echo "$$p"; $$p || exit 1; done
-bench: $(BENCH_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS)
 	@for b in $^; do $$b || exit 1; done
+# Those, and shoal beside others: 25 minutes.
+bench: all bench-programs $(LAB_PROGRAMS)
+	@scripts/setup --bench
+	@tests/bench/forward
+	@tests/bench/compare.py
+	@tests/bench/table.py --plot tests/bench/compare.svg
 
 lint:
 	@scripts/setup --tests
