@@ -5,13 +5,16 @@
 #include "core/swarm/admission_internal.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_HEADS 4            /* children with heads from the source: 2 % of the rate each */
-#define CELL_COST_PERCENT 108     /* of a substream's media: headers, and cells that are lost */
-#define HEADS_COST_PERCENT 3      /* of the stream */
-#define ADMIT_PERCENT 90          /* of the uplink, to those who have the substream from another */
-#define REFUSED_US (3 * US_PER_S) /* a child that found nobody asks again sooner */
-#define GUESS_STRETCH 2           /* times what an uplink is guessed to carry, to the starved */
-#define GONE_US (250 * US_PER_MS) /* acknowledgements come more often while cells flow */
+#define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each */
+#define CELL_COST_PERCENT 108      /* of a substream's media: headers, and cells that are lost */
+#define HEADS_COST_PERCENT 3       /* of the stream */
+#define ADMIT_PERCENT 90           /* of the uplink, to those who have the substream from another */
+#define DRY_US (150 * US_PER_MS)   /* without anything of a substream, */
+#define DRY_CHUNKS 3               /* and for so many chunks, */
+#define FLOWS_US (100 * US_PER_MS) /* while other media comes */
+#define REFUSED_US (3 * US_PER_S)  /* a child that found nobody asks again sooner */
+#define GUESS_STRETCH 2            /* times what an uplink is guessed to carry, to the starved */
+#define GONE_US (250 * US_PER_MS)  /* acknowledgements come more often while cells flow */
 
 uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bps + nb->spare_bps; }
 
@@ -131,22 +134,29 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
     return false;
 }
 
+bool admission_saves(const struct channel *c) { return c->is_source && c->neighbours_len >= CROWD; }
+
 /* The source has given all copies of it that it gives freely. */
-static bool saves(const struct channel *c, const struct stream *s, unsigned index) {
-    if (!c->is_source || c->neighbours_len < CROWD) return false;
+static bool is_given(const struct channel *c, const struct stream *s, unsigned index) {
     unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
-    return admission_copies(c, s->track, index) >= most;
+    return admission_saves(c) && admission_copies(c, s->track, index) >= most;
 }
 
 bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index) {
-    return c->is_source || s->has_end || s->supplies[index].is_granted;
+    const struct supply *supply = &s->supplies[index];
+    uint64_t now_us = c->node->now_us;
+    if (c->is_source || s->has_end) return true;
+    if (!supply->is_granted) return false;
+    /* It has dried up: whoever took it from us would wait where others could give it. */
+    bool flows = now_us - c->media_us < FLOWS_US;
+    return !flows || now_us - supply->arrived_us < u64_max(DRY_US, DRY_CHUNKS * s->period_us);
 }
 
 bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
     if (!admission_has_supply(c, s, index)) return false;
     if (admission_makes_loop(c, s, child, index)) return false;
-    if (!starved && saves(c, s, index)) return false;
+    if (!starved && is_given(c, s, index)) return false;
     /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
     if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
         return true;

@@ -91,7 +91,7 @@ static unsigned has_of(const struct neighbour *nb, const struct stream *s) {
 
 bool admission_spreads(struct channel *c, const struct stream *s, const struct neighbour *child,
                        unsigned index, uint64_t now_us) {
-    if (!c->is_source || c->neighbours_len < CROWD || index == SUPPLY_HEADS) return false;
+    if (!admission_saves(c) || index == SUPPLY_HEADS) return false;
     if (!(child->flags & PEER_UPLOADS) || has_of(child, s) >= part_of(c, s)) return false;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
@@ -170,6 +170,8 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
     if (!admission_has_supply(c, s, index)) return false;
     if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
     if (c->node->uplink.rate_bps == 0) return false;
+    /* All that hung on one who died ask at once: each would take the place of the one before. */
+    if (admission_saves(c) && admission_copies(c, s->track, index) > 0) return false;
     unsigned other = 0;
     struct neighbour *low = lowest(c, s, child, index, &other);
     if (low == NULL || is_last(c, s, other)) return false;
@@ -262,7 +264,7 @@ void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us)
     }
     for (unsigned index = 0; index < SUPPLIES; index++)
         s->hunger[index] = (uint16_t)(s->hunger[index] * 7u / 8);
-    if (c->is_source && c->neighbours_len >= CROWD) mark_copies(c, s, now_us);
+    if (admission_saves(c)) mark_copies(c, s, now_us);
     if (c->is_source)
         end_copies(c, s);
     else if (s->kind == TRACK_VIDEO || c->streams_len == 1)

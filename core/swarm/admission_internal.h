@@ -13,6 +13,8 @@
 
 /* What the child passes on, and could: what it would be worth near the source. */
 uint64_t admission_worth_bps(const struct neighbour *nb);
+/* A source with a crowd around it: what it gives to few reaches all. */
+bool admission_saves(const struct channel *c);
 /* What comes to us, or will not change any more: who has neither would only promise. */
 bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index);
 /* Children that have it, are there, and were not asked to take it elsewhere. */

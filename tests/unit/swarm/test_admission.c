@@ -127,6 +127,16 @@ Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
     cr_assert_eq(subscribe(children[1], ALL, SUBSCRIBE_STARVED), ALL);
 }
 
+/* The first is worth nothing and has nothing else, so another one would take its place. */
+Test(admission, takes_no_place_at_a_source_for_another_that_found_nobody_else) {
+    set_up_source(COPY_BPS * 3 / 2);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    cr_assert_eq(subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
+    offer(children[1], 0, 15);
+    (void)subscribe(children[1], ALL, SUBSCRIBE_STARVED);
+    cr_assert_eq(child_at(children[0])->child_granted, ALL);
+}
+
 Test(admission, asks_the_youngest_of_those_that_are_worth_as_much_to_leave) {
     set_up_source(100000000);
     for (unsigned i = 0; i < 5; i++) add_child();
@@ -181,6 +191,16 @@ Test(admission, grants_nothing_that_it_has_no_supply_of) {
     struct grant m;
     cr_assert(hostile_last_grant(child, &m));
     cr_assert_eq(m.flags, 0, "nor the heads");
+}
+
+Test(admission, grants_nothing_that_has_dried_up_while_other_media_comes) {
+    (void)set_up_relay(100000000);
+    struct hostile_peer *child = add_child();
+    struct channel *c = parent->node->channels[0];
+    c->media_us = stage_now(&stage) + DELAY_US;
+    for (unsigned i = 0; i < 16; i++) c->streams[0].supplies[i].arrived_us = c->media_us;
+    c->streams[0].supplies[3].arrived_us -= 400 * US_PER_MS;
+    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL & ~8u);
 }
 
 Test(admission, ends_what_it_has_lost_and_could_not_replace) {
