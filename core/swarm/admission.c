@@ -9,8 +9,8 @@
 #define CELL_COST_PERCENT 108      /* of a substream's media: headers, and cells that are lost */
 #define HEADS_COST_PERCENT 3       /* of the stream */
 #define ADMIT_PERCENT 90           /* of the uplink, to those who have the substream from another */
-#define DRY_US (150 * US_PER_MS)   /* without anything of a substream, */
-#define DRY_CHUNKS 3               /* and for so many chunks, */
+#define QUIET_US (150 * US_PER_MS) /* without anything of a substream, */
+#define QUIET_CHUNKS 3             /* and for so many chunks, */
 #define FLOWS_US (100 * US_PER_MS) /* while other media comes */
 #define REFUSED_US (3 * US_PER_S)  /* a child that found nobody asks again sooner */
 #define GUESS_STRETCH 2            /* times what an uplink is guessed to carry, to the starved */
@@ -149,7 +149,7 @@ bool admission_has_supply(const struct channel *c, const struct stream *s, unsig
     if (!supply->is_granted) return false;
     /* It has dried up: whoever took it from us would wait where others could give it. */
     bool flows = now_us - c->media_us < FLOWS_US;
-    return !flows || now_us - supply->arrived_us < u64_max(DRY_US, DRY_CHUNKS * s->period_us);
+    return !flows || now_us - supply->arrived_us < u64_max(QUIET_US, QUIET_CHUNKS * s->period_us);
 }
 
 bool admission_grants(const struct channel *c, const struct stream *s,

@@ -80,6 +80,7 @@ static void take_verified(struct channel *c, struct stream *s, struct slot *slot
     const struct head *h = slot->chunk->head;
     c->media_us = now_us;
     c->stats.media_in += head_cell_len(h, index);
+    if (!neighbour_is_proven(from)) from->proven++;
     uint8_t substream = stream_substream(s, h->number, index);
     struct neighbour_stream *ns = &from->streams[s->track];
     bool was_requested = slot->requested >> index & 1;

@@ -17,6 +17,7 @@ struct cell;
 
 #define PENDING_CELLS_MAX 64 /* cells without their head, from one neighbour */
 #define ASKED_CELLS_MAX 32   /* chunks with cells asked for one by one, from one neighbour */
+#define PROVEN_CELLS 40      /* after which a neighbour's word counts: 2 s of one substream */
 #define SILENT_US (500 * US_PER_MS)
 #define REQUESTS_BURST 256  /* cells that a neighbour may ask for at once, */
 #define REQUESTS_PER_S 1024 /* and a second */
@@ -66,6 +67,7 @@ struct neighbour {
     uint8_t role, flags;
     struct asked_cells *asked; /* grows up to ASKED_CELLS_MAX */
     uint8_t asked_capacity, pending_len;
+    uint8_t proven; /* cells of it that were verified, up to PROVEN_CELLS */
     bool has_offer;
     uint32_t unsolicited; /* cells that we had not asked for */
     uint64_t follows;     /* the broadcast that it takes part in, by its own word */
@@ -123,6 +125,10 @@ struct neighbour *neighbour_new(struct peer *peer, struct channel *channel, uint
 /* The manifest says how many tracks there are. False: no memory for more than there were. */
 MUST_CHECK bool neighbour_set_tracks(struct neighbour *nb, size_t tracks);
 void neighbour_free(struct neighbour *nb);
+/* It has delivered: claims cost nothing. */
+static inline bool neighbour_is_proven(const struct neighbour *nb) {
+    return nb->proven >= PROVEN_CELLS;
+}
 /* Gives back memory of what is over. */
 void neighbour_trim(struct neighbour *nb, uint64_t now_us);
 /* Nothing has come from it for SILENT_US and two round trips. */

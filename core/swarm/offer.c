@@ -4,11 +4,16 @@
  * Lag needs no clocks that agree. The heads go first in every queue and come down one tree: the
  * parent says how late it has them at best, and half a round trip later so have we. That fixes the
  * zero of our clock; all else is measured against it, waiting in the parents' queues included. */
+#include <stdlib.h>
+
 #include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 
 #define OFFER_SIZE_MAX (17 + TRACKS_MAX * (2 + SUPPLIES))
-#define HOP_US (2 * (int64_t)US_PER_MS) /* in a parent that does not wait */
+#define HOP_US (2 * (int64_t)US_PER_MS)         /* in a parent that does not wait */
+#define CELLS_HOP_US (15 * (int64_t)US_PER_MS)  /* what cells wait there at least */
+#define OFFSET_FAR_US (60 * (int64_t)US_PER_MS) /* what the heads' parent says is not true */
+#define MEDIAN_LEAST 4
 
 /* How late the heads are at best with us; false where that is not known. */
 static bool heads_lag(const struct stream *s, int64_t *ret_us) {
@@ -23,6 +28,31 @@ static bool heads_lag(const struct stream *s, int64_t *ret_us) {
     return true;
 }
 
+/* The same by what the parents of the cells say: the median, so that half of them would have to
+ * lie. It is less exact, for cells wait in queues. */
+static bool find_median_offset(const struct stream *s, int64_t *ret_us) {
+    int64_t found[SUBSTREAMS_MAX];
+    unsigned len = 0;
+    for (unsigned index = 0; index < s->substreams; index++) {
+        const struct supply *supply = &s->supplies[index];
+        if (supply->parent == NULL || !supply->is_granted || !supply->has_arrival) continue;
+        const struct neighbour_stream *ns = &supply->parent->streams[s->track];
+        int64_t lag_us = CELLS_HOP_US + (int64_t)neighbour_rtt_us(supply->parent) / 2;
+        bool is_told = ns->has_lags && ns->lags[index] != LAG_NONE;
+        if (supply->parent->role != ROLE_SOURCE) {
+            if (!is_told) continue;
+            lag_us += (int64_t)ns->lags[index] * LAG_UNIT_US;
+        }
+        int64_t offset_us = supply->arrival_us - lag_us;
+        unsigned at = len++;
+        for (; at > 0 && found[at - 1] > offset_us; at--) found[at] = found[at - 1];
+        found[at] = offset_us;
+    }
+    if (len < MEDIAN_LEAST) return false;
+    *ret_us = found[len / 2];
+    return true;
+}
+
 /* Our clock at the arrival of media without any lag, less the source's at its capture. */
 static void fix_source_offset(struct channel *c) {
     for (size_t t = 0; t < c->streams_len; t++) {
@@ -30,7 +60,11 @@ static void fix_source_offset(struct channel *c) {
         const struct stream *s = &c->streams[t];
         if (!heads_lag(s, &lag_us)) continue;
         c->has_source_offset = true;
-        c->source_offset_us = supply_least_arrival_us(&s->supplies[SUPPLY_HEADS]) - lag_us;
+        int64_t by_heads_us = supply_least_arrival_us(&s->supplies[SUPPLY_HEADS]) - lag_us;
+        int64_t median_us = by_heads_us;
+        bool is_far =
+            find_median_offset(s, &median_us) && llabs(median_us - by_heads_us) > OFFSET_FAR_US;
+        c->source_offset_us = is_far ? median_us : by_heads_us;
         return;
     }
 }

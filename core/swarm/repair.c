@@ -59,9 +59,9 @@ static bool probably_holds(const struct channel *c, const struct neighbour *nb,
     return age_us > (int64_t)most * LAG_UNIT_US + HELD_MARGIN_US;
 }
 
-/* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, from a
- * random one on, and another one each time; where it is urgent, failing that, the source or a
- * parent, which may hold the cells already. */
+/* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, one that
+ * is proven before others, from a random one on, and another one each time; where it is urgent,
+ * failing that, the source or a parent, which may hold the cells already. */
 static struct neighbour *choose_holder(const struct channel *c, const struct stream *s,
                                        const struct slot *slot, uint64_t cells, uint64_t now_us) {
     uint32_t number = slot->number;
@@ -80,7 +80,7 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
         bool is_fresh = holds && !was_asked(nb, s, number, cells, now_us);
         /* The source has it for certain, and its uplink is everyone's: others first. */
         bool is_last_resort = nb->role == ROLE_SOURCE && slot->requests < OTHERS_FIRST;
-        if (is_fresh && !is_last_resort) return nb;
+        if (is_fresh && !is_last_resort && neighbour_is_proven(nb)) return nb;
         if (holds || may_hold) second = nb;
     }
     return second;

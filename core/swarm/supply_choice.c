@@ -12,6 +12,7 @@
 #define UNKNOWN_COST_US (400 * (int64_t)US_PER_MS)   /* of a neighbour that has said nothing yet */
 #define FULL_COST_US (300 * (int64_t)US_PER_MS)      /* it may refuse */
 #define NONE_COST_US (600 * (int64_t)US_PER_MS)      /* it does not get this itself */
+#define TRIAL_COST_US (250 * (int64_t)US_PER_MS)     /* it may not deliver */
 #define LOAD_COST_US (3 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
@@ -69,12 +70,21 @@ static uint64_t own_worth_bps(struct channel *c) {
     return c->worth_bps;
 }
 
+/* Of who has not shown yet that it delivers, one substream is taken to see. */
+static bool is_on_trial(const struct channel *c, const struct neighbour *nb, unsigned index) {
+    if (neighbour_is_proven(nb) || index == SUPPLY_HEADS) return false;
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (nb->streams[t].asked) return true;
+    return false;
+}
+
 /* How late after the source's publication the substream would come from it, as far as that is
  * known, and what speaks against asking it. */
 static int64_t cost_of(struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
     int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
+    if (is_on_trial(c, nb, index)) cost += TRIAL_COST_US;
     if (ns->heir >> index & 1) return cost; /* it has just taken our place: early, and with room */
     if (link_state(nb->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
     if (!is_offer_good(nb, now_us) || !ns->has_lags)

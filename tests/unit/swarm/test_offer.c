@@ -91,6 +91,30 @@ Test(offer, adds_up_what_each_hop_takes) {
     assert_lags(&m, 2 * HOP_LAGS, 2 * CELLS_LAGS_MOST, 2 * HEADS_LAGS_MOST);
 }
 
+/* What it says itself would be believed in turn. */
+Test(offer, does_not_take_the_word_of_one_parent_for_what_all_others_contradict) {
+    origin_start(&source, &stage, 0, 7, false);
+    struct node_config relays = {.role = ROLE_VIEWER, .max_upload_bps = 50000000};
+    struct actor *viewer = stage_node(&stage, 1, &source.broadcast, &relays);
+    struct actor *child = stage_node(&stage, 2, &source.broadcast, NULL);
+    for (unsigned from = 0; from < 2; from++)
+        network_set_path(stage.network, from, 1 - from,
+                         &(struct network_path){.delay_us = 150 * US_PER_MS});
+    network_set_path(stage.network, 2, 0, &(struct network_path){.loss = 1});
+    stage_introduce(viewer, source.actor);
+    stage_introduce(child, viewer);
+    meet(child);
+    struct channel *c = child->node->channels[0];
+    for (unsigned i = 0; i < 1000; i++) {
+        for (unsigned t = 0; t < 2; t++)
+            c->streams[t].supplies[SUPPLY_HEADS].parent->streams[t].lags[SUPPLY_HEADS] = 1;
+        stage_run(&stage, 3 * US_PER_MS);
+    }
+    struct offer m;
+    cr_assert(hostile_last_offer(hostile, &m));
+    for (unsigned i = 0; i < 16; i++) assert_range(&m.tracks[0], i, 7 * HOP_LAGS, 12 * HOP_LAGS);
+}
+
 Test(offer, names_nothing_that_has_no_parent) {
     origin_start(&source, &stage, 0, 7, false);
     struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
