@@ -31,7 +31,8 @@ uint8_t read_u8(struct reader *r) {
 
 uint16_t read_u16(struct reader *r) {
     const uint8_t *p = read_view(r, 2);
-    return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+    if (p == NULL) return 0;
+    return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 uint32_t read_u32(struct reader *r) {
