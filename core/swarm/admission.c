@@ -142,6 +142,12 @@ static bool is_given(const struct channel *c, const struct stream *s, unsigned i
     return admission_saves(c) && admission_copies(c, s->track, index) >= most;
 }
 
+/* How long nothing of it may come: of a thin stream a substream has a cell now and then. */
+static uint64_t quiet_us(const struct stream *s) {
+    uint64_t cell_us = 8 * CELL_SIZE * US_PER_S / (s->substream_bps ? s->substream_bps : 1);
+    return u64_max(u64_max(QUIET_US, QUIET_CHUNKS * s->period_us), cell_us * 5 / 4);
+}
+
 bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index) {
     const struct supply *supply = &s->supplies[index];
     uint64_t now_us = c->node->now_us;
@@ -149,7 +155,7 @@ bool admission_has_supply(const struct channel *c, const struct stream *s, unsig
     if (!supply->is_granted) return false;
     /* It has dried up: whoever took it from us would wait where others could give it. */
     bool flows = now_us - c->media_us < FLOWS_US;
-    return !flows || now_us - supply->arrived_us < u64_max(QUIET_US, QUIET_CHUNKS * s->period_us);
+    return !flows || now_us - supply->arrived_us < quiet_us(s);
 }
 
 bool admission_grants(const struct channel *c, const struct stream *s,
