@@ -10,6 +10,9 @@ struct census_sums {
     unsigned up, lacking, is_short;
     size_t neighbours;
     double supplies, asked, granted; /* substreams: all, with a parent, and one that sends */
+    double depth;                    /* hops from the source, over what is granted */
+    double waits_us, waiting;        /* of fresh cells in the queues of those that serve */
+    unsigned deepest;
     double uplink_bps, believed_bps, granted_bps, sent_bps;
 };
 
@@ -18,7 +21,8 @@ void world_census(struct world *w, FILE *to) {
     fputs("# second up; of the viewers' substreams, percent: asked for, granted; of them viewers "
           "that lack some; of\n# the uplinks, percent: believed, granted, sent; nodes that are "
           "short; neighbours; per viewer and second:\n# asked, refused, moved, ended, late, "
-          "silent, may leave, repairs, missed\n",
+          "silent, may leave, repairs, missed; hops from the source: mean, most; ms that cells "
+          "wait\n",
           to);
 }
 
@@ -38,6 +42,9 @@ static void count_supplies(const struct channel *c, struct census_sums *sums) {
             sums->asked += supply->parent != NULL;
             sums->granted += is_granted;
             lacking += !is_granted;
+            if (!is_granted) continue;
+            sums->depth += supply->ancestors_len;
+            if (supply->ancestors_len > sums->deepest) sums->deepest = supply->ancestors_len;
         }
     sums->lacking += lacking > 0 || c->streams_len == 0;
 }
@@ -53,6 +60,13 @@ static void count_peer(const struct resident *p, struct census_sums *sums) {
     sums->sent_bps += (double)n->uplink.sent_bps;
     sums->is_short += n->uplink.short_us != 0;
     if (!c->is_source) count_supplies(c, sums);
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct send_item *item = send_queue_peek(&c->neighbours[i]->queue, SEND_FRESH);
+        if (c->neighbours[i]->streams_len == 0 || c->neighbours[i]->streams[0].child_granted == 0)
+            continue;
+        sums->waiting++;
+        if (item) sums->waits_us += (double)send_item_waited_us(item, n->now_us);
+    }
 }
 
 void census_second(struct world *w) {
@@ -66,7 +80,7 @@ void census_second(struct world *w) {
     const uint64_t *did = w->census;
     fprintf(w->census_to,
             "%4llu %4u; %5.1f %5.1f %5.1f; %5.1f %5.1f %5.1f; %4u %5.1f; %6.2f %6.2f %6.2f %6.2f "
-            "%6.2f %6.2f %6.2f %6.2f %6.2f\n",
+            "%6.2f %6.2f %6.2f %6.2f %6.2f; %4.1f %2u %4.0f\n",
             (unsigned long long)(world_now(w) / US_PER_S), sums.up, 100 * sums.asked / supplies,
             100 * sums.granted / supplies, 100 * sums.lacking / viewers,
             sums.believed_bps / uplinks, sums.granted_bps / uplinks, sums.sent_bps / uplinks,
@@ -75,6 +89,7 @@ void census_second(struct world *w) {
             (double)did[TRACE_MOVED] / viewers, (double)did[TRACE_ENDED] / viewers,
             (double)did[TRACE_LATE] / viewers, (double)did[TRACE_SILENT] / viewers,
             (double)did[TRACE_CHILD_MAY_LEAVE] / viewers, (double)did[TRACE_REPAIR_ASKED] / viewers,
-            (double)did[TRACE_MISSED] / viewers);
+            (double)did[TRACE_MISSED] / viewers, sums.depth / (sums.granted > 0 ? sums.granted : 1),
+            sums.deepest, sums.waits_us / 1000 / (sums.waiting > 0 ? sums.waiting : 1));
     memset(w->census, 0, sizeof w->census);
 }
