@@ -19,7 +19,7 @@
 uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bps + nb->spare_bps; }
 
 /* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
-static bool is_there(const struct neighbour *nb) {
+bool admission_is_there(const struct neighbour *nb) {
     const struct link *link = nb->link;
     if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return true;
     return link_received_us(link) + GONE_US + link_rtt_us(link) >= nb->channel->node->now_us;
@@ -29,7 +29,7 @@ unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index
     unsigned copies = 0;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        if (!is_there(c->neighbours[i])) continue;
+        if (!admission_is_there(c->neighbours[i])) continue;
         copies += index == SUPPLY_HEADS ? ns->child_heads
                                         : (ns->child_granted & ~ns->child_excess) >> index & 1;
     }
@@ -40,7 +40,7 @@ unsigned admission_holders(const struct channel *c, uint8_t track, unsigned inde
     unsigned holders = 0;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        if (!is_there(c->neighbours[i])) continue;
+        if (!admission_is_there(c->neighbours[i])) continue;
         holders += index == SUPPLY_HEADS ? ns->child_heads : ns->child_granted >> index & 1;
     }
     return holders;
@@ -93,7 +93,13 @@ uint64_t admission_bar_bps(const struct channel *c) {
 uint64_t admission_spare_bps(const struct node *n) {
     if (n->uplink.rate_bps == 0) return 0;
     uint64_t taken = admission_granted_bps(n) + n->uplink.control_bps;
-    return u64_sub(uplink_capacity_bps(n) / 100 * ADMIT_PERCENT, taken);
+    return u64_sub(uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT, taken);
+}
+
+uint64_t admission_spare_of_bps(const struct neighbour *nb, bool starved) {
+    if (starved) return nb->spare_bps;
+    uint64_t uplink_bps = nb->carried_bps / 100 * CELL_COST_PERCENT + nb->spare_bps;
+    return u64_sub(nb->spare_bps, uplink_bps / 100 * (ADMIT_STARVED_PERCENT - ADMIT_PERCENT));
 }
 
 /* What the source keeps for substreams that nobody has from it yet: nobody else has them either. */
@@ -142,10 +148,9 @@ static bool is_given(const struct channel *c, const struct stream *s, unsigned i
     return admission_saves(c) && admission_copies(c, s->track, index) >= most;
 }
 
-/* How long nothing of it may come: of a thin stream a substream has a cell now and then. */
+/* How long nothing of it may come. */
 static uint64_t quiet_us(const struct stream *s) {
-    uint64_t cell_us = 8 * CELL_SIZE * US_PER_S / (s->substream_bps ? s->substream_bps : 1);
-    return u64_max(u64_max(QUIET_US, QUIET_CHUNKS * s->period_us), cell_us * 5 / 4);
+    return u64_max(QUIET_US, QUIET_CHUNKS * s->period_us);
 }
 
 bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index) {
@@ -155,7 +160,8 @@ bool admission_has_supply(const struct channel *c, const struct stream *s, unsig
     if (!supply->is_granted) return false;
     /* It has dried up: whoever took it from us would wait where others could give it. */
     bool flows = now_us - c->media_us < FLOWS_US;
-    return !flows || now_us - supply->arrived_us < quiet_us(s);
+    if (!flows || now_us - s->came_us[index] < quiet_us(s)) return true;
+    return index != SUPPLY_HEADS && !(s->overdue >> index & 1);
 }
 
 bool admission_grants(const struct channel *c, const struct stream *s,

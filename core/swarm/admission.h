@@ -9,6 +9,8 @@
 
 #include "core/swarm/channel.h"
 
+/* Whoever is sent cells acknowledges them: a child that does not is gone. */
+bool admission_is_there(const struct neighbour *nb);
 /* There is room for one more child of the substream; for a starved one more of the uplink counts.
  */
 bool admission_grants(const struct channel *c, const struct stream *s,
@@ -30,6 +32,8 @@ bool admission_spreads(struct channel *c, const struct stream *s, const struct n
                        unsigned index, uint64_t now_us);
 /* Upload that could be given to more children. */
 uint64_t admission_spare_bps(const struct node *n);
+/* By its OFFER, that the neighbour would give to us: to those who have it from another less. */
+uint64_t admission_spare_of_bps(const struct neighbour *nb, bool starved);
 /* Media that is granted to children, at the full rate of each substream. */
 uint64_t admission_carried_bps(const struct node *n);
 /* Whoever is worth more than this takes the place of a child. */
@@ -41,5 +45,8 @@ uint64_t admission_cost_bps(const struct stream *s, unsigned index);
 void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us);
 /* What starved children of all channels asked for lately and could not have. */
 uint64_t admission_refused_bps(const struct node *n, uint64_t now_us);
+
+/* What comes to us, or will not change any more: who has neither would only promise. */
+bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index);
 
 #endif

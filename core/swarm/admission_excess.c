@@ -18,7 +18,7 @@
 #define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
 #define WORTH_CLEAR 4               /* and to who is worth so many times as much */
 #define PREEMPT_CLEAR_US (300 * US_PER_MS)
-#define PARTS 4 /* of the source's substreams no child's part is less than one of these */
+#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     unsigned excess = 0, granted = 0;
@@ -81,7 +81,7 @@ static void ask_to_leave(struct neighbour *nb, const struct stream *s, unsigned 
  * have from one is lost to all with it. */
 static unsigned part_of(const struct channel *c, const struct stream *s) {
     unsigned part = (s->substreams + (unsigned)c->neighbours_len - 1) / (unsigned)c->neighbours_len;
-    return part > s->substreams / PARTS ? part : s->substreams / PARTS;
+    return part > PARTS_LEAST ? part : PARTS_LEAST;
 }
 
 static unsigned has_of(const struct neighbour *nb, const struct stream *s) {

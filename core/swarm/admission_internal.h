@@ -15,8 +15,6 @@
 uint64_t admission_worth_bps(const struct neighbour *nb);
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);
-/* What comes to us, or will not change any more: who has neither would only promise. */
-bool admission_has_supply(const struct channel *c, const struct stream *s, unsigned index);
 /* Children that have it, are there, and were not asked to take it elsewhere. */
 unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index);
 /* The same, and those that were. */

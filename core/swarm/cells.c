@@ -87,8 +87,10 @@ static void take_verified(struct channel *c, struct stream *s, struct slot *slot
     uint64_t lateness_us = channel_lateness_us(c, h->capture_us, came_us);
     if (!was_requested && lateness_us < LATENESS_SAMPLE_MAX_US)
         neighbour_note_lateness(ns, lateness_us);
-    if (!was_requested)
+    if (!was_requested) {
+        s->came_us[substream] = now_us;
         supply_arrived(s, from, substream, u64_sub(came_us, slot->head_us), h->capture_us, came_us);
+    }
     repair_arrived(c, slot, s->track, index, from, now_us);
     serve_cell(c, slot->chunk, index, from, now_us);
     if (slot->missing == 0) complete(c, s, slot, now_us);
@@ -177,6 +179,7 @@ static bool is_recent(const struct stream *s, uint32_t number, uint64_t now_us) 
 static void head_arrived(struct stream *s, struct neighbour *nb, const struct head *h,
                          uint64_t now_us) {
     uint64_t late_us = channel_lateness_us(nb->channel, h->capture_us, now_us);
+    s->came_us[SUPPLY_HEADS] = now_us;
     supply_arrived(s, nb, SUPPLY_HEADS, late_us, h->capture_us, now_us);
 }
 

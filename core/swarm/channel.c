@@ -8,6 +8,9 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/serve.h"
 
+#define TELL_US US_PER_S            /* OFFER and HAVE to each neighbour, */
+#define TELL_BPS 1000000            /* less often where the stream is thinner, */
+#define TELL_MOST_US (4 * US_PER_S) /* but so often */
 #define NEIGHBOURS_STEP 16
 #define TRIM_PERIOD_US (1 * US_PER_S)
 

@@ -26,9 +26,6 @@
 #define DIAL_EAGER_US (100 * US_PER_MS)
 #define TICK_US (25 * US_PER_MS) /* while media flows: a frame at 40/s */
 #define TICK_IDLE_US (250 * US_PER_MS)
-#define TELL_US US_PER_S                 /* OFFER and HAVE to each neighbour, */
-#define TELL_BPS 1000000                 /* less often where the stream is thinner, */
-#define TELL_MOST_US (4 * US_PER_S)      /* but so often */
 #define PENDING_WAIT_US (20 * US_PER_MS) /* of a cell, until its sender is asked for the head */
 #define OFFSET_WINDOW_US (10 * US_PER_S) /* clocks drift, and are set */
 #define ON_AIR_US (10 * US_PER_S)
@@ -103,6 +100,8 @@ struct channel {
     uint64_t announce_epoch;
     uint64_t entry_us;
     uint64_t shed_us;
+    uint64_t told_us; /* when all neighbours were last told out of turn what we lack, */
+    struct budget news, news_children; /* and how often they, and the children, may be */
 
     struct lag_samples lag;
     struct node_channel_stats stats;

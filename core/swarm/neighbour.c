@@ -99,6 +99,10 @@ bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
     return neighbour_received_us(nb) + SILENT_US + 2 * neighbour_rtt_us(nb) < now_us;
 }
 
+bool neighbour_is_lost(const struct neighbour *nb) {
+    return nb->lost_us != 0 && neighbour_received_us(nb) <= nb->lost_us;
+}
+
 uint32_t neighbour_id4(const struct neighbour *nb) {
     return load_u32(link_peer(nb->peer->link)->bytes);
 }
@@ -207,9 +211,9 @@ bool neighbour_expects_head(struct neighbour *nb, uint8_t track, uint32_t number
     return a != NULL && now_us <= a->until_us && a->head;
 }
 
-static bool spend(struct budget *b, double cost, double burst, double per_s, uint64_t now_us) {
+bool budget_spend(struct budget *b, double cost, double burst, double per_s, uint64_t now_us) {
     b->tokens += (double)(now_us - b->filled_us) * per_s / (double)US_PER_S;
-    if (b->tokens > burst) b->tokens = burst;
+    if (b->tokens > burst || b->filled_us == 0) b->tokens = burst;
     b->filled_us = now_us;
     if (b->tokens < cost) return false;
     b->tokens -= cost;
@@ -217,11 +221,11 @@ static bool spend(struct budget *b, double cost, double burst, double per_s, uin
 }
 
 bool neighbour_spend_requests(struct neighbour *nb, unsigned cells, uint64_t now_us) {
-    return spend(&nb->requests, cells, REQUESTS_BURST, REQUESTS_PER_S, now_us);
+    return budget_spend(&nb->requests, cells, REQUESTS_BURST, REQUESTS_PER_S, now_us);
 }
 
 bool neighbour_spend_backlog(struct neighbour *nb, uint64_t now_us) {
-    return spend(&nb->backlog, 1, BACKLOG_BURST, BACKLOG_PER_S, now_us);
+    return budget_spend(&nb->backlog, 1, BACKLOG_BURST, BACKLOG_PER_S, now_us);
 }
 
 bool neighbour_mark_head(struct neighbour *nb, uint8_t track, uint32_t number) {

@@ -51,6 +51,9 @@ struct budget {
     uint64_t filled_us;
 };
 
+/* Takes `cost` tokens of a bucket that holds `burst` and gets `per_s`. False: there are too few. */
+bool budget_spend(struct budget *b, double cost, double burst, double per_s, uint64_t now_us);
+
 /* In lines of the cache: what every cell asks of it, what is queued for it, what choices ask, and
  * the rest. */
 struct neighbour {
@@ -79,7 +82,11 @@ struct neighbour {
     uint64_t offer_sent_us;
     uint64_t have_version; /* of what we hold, as it was told; 0: nothing yet */
     uint64_t peers_sent_us;
-    uint64_t probed_us; /* when it was last asked whether it is there */
+    uint64_t probed_us; /* when it was last asked whether it is there, */
+    uint64_t lost_us;   /* and when it was taken for gone; 0: never */
+    uint64_t
+        dry_us; /* since when it lacks, by its own word, something that we take from it; 0: not */
+    uint64_t heir_until_us; /* its streams' `heir` counts until then */
 
     struct neighbour *peer_next;  /* of the same peer, for another channel */
     struct pending_cell *pending; /* PENDING_CELLS_MAX; NULL while there are none */
@@ -135,6 +142,8 @@ void neighbour_trim(struct neighbour *nb, uint64_t now_us);
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
 uint64_t neighbour_received_us(const struct neighbour *nb); /* the newest authentic datagram */
+/* It was taken for gone, and nothing has come from it since. */
+bool neighbour_is_lost(const struct neighbour *nb);
 uint32_t neighbour_id4(const struct neighbour *nb);
 /* Told us that it holds the whole chunk. */
 bool neighbour_holds(const struct neighbour *nb, uint8_t track, uint32_t number);

@@ -14,6 +14,10 @@
 #define CELLS_HOP_US (15 * (int64_t)US_PER_MS)  /* what cells wait there at least */
 #define OFFSET_FAR_US (60 * (int64_t)US_PER_MS) /* what the heads' parent says is not true */
 #define MEDIAN_LEAST 4
+#define TELL_NEWS_US (100 * US_PER_MS) /* between OFFERs out of turn, */
+#define TELL_NEWS_BURST 6              /* so many in a row, */
+#define TELL_CHILDREN_PERIODS 2        /* then one in so many of the usual periods, */
+#define TELL_NEWS_PERIODS 8            /* and one in so many of the usual periods */
 
 /* How late the heads are at best with us; false where that is not known. */
 static bool heads_lag(const struct stream *s, int64_t *ret_us) {
@@ -73,6 +77,7 @@ static uint8_t lag_of(const struct channel *c, const struct stream *s, unsigned 
     const struct supply *supply = &s->supplies[index];
     if (c->is_source) return 0;
     if (supply->parent == NULL || !supply->is_granted || !supply->has_arrival) return LAG_NONE;
+    if (!admission_has_supply(c, s, index)) return LAG_NONE;
     int64_t lag = 0;
     if (index == SUPPLY_HEADS && !heads_lag(s, &lag)) return LAG_NONE;
     if (index != SUPPLY_HEADS && !c->has_source_offset) return LAG_NONE;
@@ -113,10 +118,57 @@ static void offer_send(struct neighbour *nb, uint64_t now_us) {
     nb->offer_sent_us = now_us;
 }
 
+/* Substreams, and heads, that we had and have no supply of now. */
+static uint32_t dry_of(const struct channel *c, struct stream *s) {
+    uint32_t dry = 0;
+    if (c->is_source || !s->is_adopted || !s->has_verified_start) return 0;
+    for (unsigned index = 0; index < s->substreams; index++)
+        dry |= !admission_has_supply(c, s, index) * 1u << index;
+    dry |= !admission_has_supply(c, s, SUPPLY_HEADS) * 1u << SUPPLY_HEADS;
+    s->was_fed = s->was_fed || dry == 0;
+    return s->was_fed ? dry : 0;
+}
+
+/* For one more child: nobody turns to who has none. */
+static bool has_room(const struct channel *c) {
+    for (size_t t = 0; t < c->streams_len; t++)
+        if (admission_spare_bps(c->node) >= admission_cost_bps(&c->streams[t], 0)) return true;
+    return false;
+}
+
+/* Whoever has lost the same parent asks for what we have: it is told at once what dried up, and
+ * what flows again. Not often: where supplies come and go all the time it would not help anybody.
+ * Children hear of it more often, for nobody else gives them what we lack. */
+enum news { NEWS_NONE, NEWS_FOR_CHILDREN, NEWS_FOR_ALL };
+
+static enum news find_news(struct channel *c, uint64_t now_us) {
+    if (now_us - c->told_us < TELL_NEWS_US) return NEWS_NONE;
+    bool is_news = false;
+    for (size_t t = 0; t < c->streams_len; t++)
+        is_news = is_news || dry_of(c, &c->streams[t]) != c->streams[t].told_dry;
+    double per_s = (double)US_PER_S / (double)channel_tell_us(c);
+    double children_per_s = per_s / TELL_CHILDREN_PERIODS, all_per_s = per_s / TELL_NEWS_PERIODS;
+    if (!is_news || !budget_spend(&c->news_children, 1, TELL_NEWS_BURST, children_per_s, now_us))
+        return NEWS_NONE;
+    for (size_t t = 0; t < c->streams_len; t++) c->streams[t].told_dry = dry_of(c, &c->streams[t]);
+    c->told_us = now_us;
+    if (!has_room(c)) return NEWS_FOR_CHILDREN;
+    return budget_spend(&c->news, 1, TELL_NEWS_BURST, all_per_s, now_us) ? NEWS_FOR_ALL
+                                                                         : NEWS_FOR_CHILDREN;
+}
+
+static bool is_child(const struct neighbour *nb) {
+    for (size_t t = 0; t < nb->streams_len; t++)
+        if (nb->streams[t].child_granted || nb->streams[t].child_heads) return true;
+    return false;
+}
+
 void offer_tick(struct channel *c, uint64_t now_us) {
     if (!c->has_manifest || c->node->uplink.rate_bps == 0) return;
     uint32_t changes = links_changes(c->node->links);
-    if (now_us < c->tally.offer_us && changes == c->tally.offer_changes) return;
+    enum news news = find_news(c, now_us);
+    if (news == NEWS_NONE && now_us < c->tally.offer_us && changes == c->tally.offer_changes)
+        return;
     bool is_fixed = c->is_source;
     uint64_t period_us = channel_tell_us(c);
     c->tally.offer_us = TIME_NEVER;
@@ -124,11 +176,12 @@ void offer_tick(struct channel *c, uint64_t now_us) {
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         if (!nb->has_hello || link_state(nb->link) != LINK_UP) continue;
-        bool is_due = now_us - nb->offer_sent_us >= period_us;
+        bool is_due = news == NEWS_FOR_ALL || (news == NEWS_FOR_CHILDREN && is_child(nb)) ||
+                      now_us - nb->offer_sent_us >= period_us;
         if (is_due && !is_fixed) fix_source_offset(c);
         is_fixed = is_fixed || is_due;
         if (is_due) offer_send(nb, now_us);
-        if (is_due) c->have_us[i] = 0;
+        if (is_due && news == NEWS_NONE) c->have_us[i] = 0;
         c->tally.offer_us = u64_min(c->tally.offer_us, nb->offer_sent_us + period_us);
     }
 }
@@ -142,6 +195,7 @@ void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us) {
     nb->spare_bps = (uint64_t)m->spare * OFFER_UNIT_BPS;
     nb->carried_bps = (uint64_t)m->carried * OFFER_UNIT_BPS;
     nb->bar_bps = (uint64_t)m->bar * OFFER_UNIT_BPS;
+    bool is_dry = false;
     for (size_t i = 0; i < m->tracks_len; i++) {
         const struct track_lags *lags = &m->tracks[i];
         const struct stream *s = channel_stream(c, lags->track);
@@ -152,5 +206,12 @@ void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us) {
         for (unsigned index = 0; index < s->substreams; index++)
             ns->lags[index] = lags->lags[index];
         ns->lags[SUPPLY_HEADS] = lags->lags[s->substreams];
+        for (unsigned index = 0; index < s->substreams; index++)
+            is_dry = is_dry || (ns->granted >> index & 1 && ns->lags[index] == LAG_NONE);
+        is_dry = is_dry || (ns->granted_heads && ns->lags[SUPPLY_HEADS] == LAG_NONE);
     }
+    if (!is_dry)
+        nb->dry_us = 0;
+    else if (nb->dry_us == 0)
+        nb->dry_us = now_us;
 }

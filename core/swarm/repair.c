@@ -120,6 +120,13 @@ static uint64_t patience_us(struct patience *p, const struct stream *s, unsigned
     return p->us[substream];
 }
 
+/* When the parent should have sent the cell: with the head, or where that came late, as usual after
+ * the capture. */
+static uint64_t due_us_of(const struct slot *slot, const struct supply *supply) {
+    if (!supply->has_arrival) return slot->head_us;
+    return u64_min(slot->head_us, slot->capture_us + (uint64_t)supply->arrival_us);
+}
+
 /* Cells that are missing, not asked for, and no longer to be waited for: those without a parent at
  * once, the others when the parent has had time for a repair of its own. */
 static uint64_t overdue(const struct stream *s, const struct slot *slot, struct patience *patience,
@@ -134,7 +141,8 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, struct 
         /* A parent that was asked after the head came owes it since then; one that took over later
          * does not owe it at all. */
         bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from;
-        uint64_t since_us = is_owed ? u64_max(slot->head_us, supply->asked_us) : slot->head_us;
+        uint64_t due_us = is_owed ? due_us_of(slot, supply) : slot->head_us;
+        uint64_t since_us = is_owed ? u64_max(due_us, supply->asked_us) : due_us;
         uint64_t waited_us = now_us - since_us;
         if (waited_us < SUPPLY_PATIENCE_US) continue;
         if (waited_us >= (is_owed ? patience_us(patience, s, substream) : UNOWED_WAIT_US))

@@ -2,8 +2,6 @@
  * granted to whom is decided in admission.c. */
 #include "core/swarm/serve.h"
 
-#include <string.h>
-
 #include "core/base/err.h"
 #include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
@@ -16,8 +14,6 @@
 #define NEXT_NEAR_US (400 * US_PER_MS)
 #define BACKLOG_SHORT_US (100 * US_PER_MS) /* always sent */
 #define NEAR_CHUNKS 32 /* a backlog no longer than this is worth as much as a repair */
-#define CANDIDATES_TOLD 4
-#define CANDIDATES_US US_PER_S
 #define HUNGER_MAX 1000
 #define UNTIL_AHEAD_MAX 64 /* chunks */
 
@@ -96,95 +92,6 @@ static void queue_backlog(struct neighbour *nb, const struct stream *s, uint32_t
     }
 }
 
-static void fill_ancestry(const struct node *n, const struct stream *s, uint32_t substreams,
-                          struct grant *m) {
-    uint32_t left = substreams;
-    while (left && m->ancestry_len < ANCESTRIES_MAX) {
-        const struct supply *first = &s->supplies[__builtin_ctz(left)];
-        struct ancestry *a = &m->ancestry[m->ancestry_len++];
-        for (unsigned index = 0; index < SUPPLIES; index++) {
-            const struct supply *other = &s->supplies[index];
-            bool same = (left >> index & 1) && other->ancestors_len == first->ancestors_len &&
-                        memcmp(other->ancestors, first->ancestors,
-                               first->ancestors_len * sizeof first->ancestors[0]) == 0;
-            if (same) a->substreams |= 1u << index;
-        }
-        left &= ~a->substreams;
-        a->ids[a->ids_len++] = load_u32(n->id.bytes);
-        for (size_t i = 0; i < first->ancestors_len && a->ids_len < ANCESTORS_MAX; i++)
-            a->ids[a->ids_len++] = first->ancestors[i];
-    }
-}
-
-/* Whom else a refused child could ask: neighbours that take this track themselves. It listens to
- * that once a second. */
-static void fill_candidates(struct channel *c, struct neighbour *child, uint8_t track,
-                            struct grant *m, uint64_t now_us) {
-    const struct stream *s = channel_stream(c, track);
-    if (c->neighbours_len == 0 || s == NULL) return;
-    if (child->candidates_sent_us != 0 && now_us - child->candidates_sent_us < CANDIDATES_US)
-        return;
-    size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
-    for (size_t i = 0; i < c->neighbours_len && m->candidates_len < CANDIDATES_TOLD; i++) {
-        const struct neighbour *other = c->neighbours[(first + i) % c->neighbours_len];
-        if (other == child || !other->streams[track].has_held || !other->has_offer) continue;
-        if (other->spare_bps < s->substream_bps) continue;
-        if (link_state(other->peer->link) != LINK_UP || !(other->flags & PEER_UPLOADS)) continue;
-        if (!endpoint_is_usable(link_endpoint(other->peer->link))) continue;
-        m->candidates[m->candidates_len++] = (struct peer_entry){
-            .peer = *link_peer(other->peer->link),
-            .endpoint = *link_endpoint(other->peer->link),
-            .flags = PEER_UPLOADS,
-        };
-    }
-    if (m->candidates_len > 0) child->candidates_sent_us = now_us;
-}
-
-static void fill_heir(const struct channel *c, uint32_t id4, struct grant *m) {
-    for (size_t i = 0; i < c->neighbours_len && m->candidates_len == 0; i++) {
-        const struct link *link = c->neighbours[i]->peer->link;
-        if (neighbour_id4(c->neighbours[i]) != id4 || link_state(link) != LINK_UP) continue;
-        if (!endpoint_is_usable(link_endpoint(link))) continue;
-        m->candidates[m->candidates_len++] = (struct peer_entry){
-            .peer = *link_peer(link), .endpoint = *link_endpoint(link), .flags = PEER_UPLOADS};
-        m->heir = 1;
-    }
-}
-
-static void send_grant(struct channel *c, struct neighbour *nb, uint8_t track, uint64_t now_us) {
-    struct neighbour_stream *ns = &nb->streams[track];
-    const struct stream *s = channel_stream(c, track);
-    struct grant m = {
-        .slot = c->index,
-        .track = track,
-        .generation = ns->child_generation,
-        .revision = (uint16_t)(ns->child_revision + 1),
-        .flags = ns->child_heads ? SUBSCRIBE_HEADS : 0,
-        .substreams = ns->child_granted,
-        .excess = ns->child_excess & ns->child_granted,
-        .from = ns->child_from,
-        .spare = offer_spare(c),
-    };
-    uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
-    if (s != NULL) fill_ancestry(c->node, s, given, &m);
-    if (m.excess && ns->child_heir != 0) fill_heir(c, ns->child_heir, &m);
-    if (ns->child_wanted & ~ns->child_granted) fill_candidates(c, nb, track, &m, now_us);
-    uint8_t buffer[4096];
-    struct writer w = writer_init(buffer, sizeof buffer);
-    grant_write(&w, &m);
-    if (link_send_message(nb->link, buffer, writer_len(&w), now_us)) { /* next tick */
-        c->grants_changed = ns->child_changed = true;
-        return;
-    }
-    ns->child_revision = m.revision;
-    ns->child_changed = false;
-}
-
-static void flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_us) {
-    for (uint8_t t = 0; t < nb->streams_len; t++)
-        if (nb->streams[t].child_changed) send_grant(c, nb, t, now_us);
-}
-
 /* Another parent goes on from chunk `until`: what comes before it still comes from us. */
 static void end_later(struct neighbour_stream *ns, const struct stream *s, uint32_t substreams,
                       uint32_t until) {
@@ -255,7 +162,7 @@ static void grant(struct channel *c, struct stream *s, struct neighbour *nb,
     uint32_t from = m->from == FROM_RANDOM_ACCESS ? join_point(c, s, now_us) : m->from;
     bool is_earlier = (added || heads_added) && from < ns->child_from;
     if (had_nothing || is_earlier) ns->child_from = from;
-    send_grant(c, nb, s->track, now_us);                          /* before what it announces */
+    serve_send_grant(c, nb, s->track, now_us);                    /* before what it announces */
     if (ns->child_from == FROM_RANDOM_ACCESS) ns->child_from = 0; /* nothing to start with yet */
     if (added || heads_added) queue_backlog(nb, s, added, heads_added, from, now_us);
 }
@@ -270,7 +177,7 @@ void serve_take_subscribe(struct neighbour *nb, const struct subscribe *m, uint6
     ns->child_changed = true;
     ns->child_starved = m->flags & SUBSCRIBE_STARVED;
     if (s != NULL) grant(c, s, nb, m, now_us);
-    flush_grants(c, nb, now_us);
+    serve_flush_grants(c, nb, now_us);
 }
 
 /* Cells that were asked for one by one; what we lack is said at once. */
@@ -376,17 +283,6 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     if (is_served || was_asked) queue(nb, SEND_REPAIR, track, number, index, now_us);
 }
 
-/* At once: as long as a list is out of date, circles can close unseen. */
-void serve_ancestry_changed(struct channel *c, uint8_t track, uint32_t changed, uint64_t now_us) {
-    struct neighbour_set children = stream_children(channel_stream(c, track), changed);
-    for (size_t i = neighbour_set_next(&children, 0); i < NEIGHBOURS_MAX;
-         i = neighbour_set_next(&children, i + 1)) {
-        struct neighbour_stream *ns = &c->neighbours[i]->streams[track];
-        uint32_t given = ns->child_granted | (ns->child_heads ? 1u << SUBSTREAM_HEADS : 0);
-        if (given & changed) send_grant(c, c->neighbours[i], track, now_us);
-    }
-}
-
 void serve_tick(struct channel *c, uint64_t now_us) {
     if (now_us >= c->shed_us) {
         c->shed_us = now_us + SHED_PERIOD_US;
@@ -395,5 +291,5 @@ void serve_tick(struct channel *c, uint64_t now_us) {
     }
     if (!c->grants_changed) return;
     c->grants_changed = false;
-    for (size_t i = 0; i < c->neighbours_len; i++) flush_grants(c, c->neighbours[i], now_us);
+    for (size_t i = 0; i < c->neighbours_len; i++) serve_flush_grants(c, c->neighbours[i], now_us);
 }

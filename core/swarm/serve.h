@@ -23,6 +23,9 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
 void serve_tick(struct channel *c, uint64_t now_us);
 /* What is granted to the child has changed: from now on it gets that. */
 void serve_index(struct stream *s, const struct neighbour *child);
+/* serve_grant.c: what is granted of the track; and of each track of which that has changed. */
+void serve_send_grant(struct channel *c, struct neighbour *nb, uint8_t track, uint64_t now_us);
+void serve_flush_grants(struct channel *c, struct neighbour *nb, uint64_t now_us);
 /* Our own ancestors of these substreams (SUBSTREAM_HEADS: of the heads) have changed: the children
  * that have any of them from us are told. */
 void serve_ancestry_changed(struct channel *c, uint8_t track, uint32_t changed, uint64_t now_us);

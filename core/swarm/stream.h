@@ -54,9 +54,13 @@ struct stream {
     struct window window;
     struct supply supplies[SUPPLIES];
     struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
+    uint64_t came_us[SUPPLIES];              /* when a cell or head of each last came by itself */
     uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it, */
     uint64_t preempted_us[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
     uint64_t fed_us;                         /* when all but a few substreams last had a parent */
+    uint32_t
+        overdue; /* substreams of which cells have not come for DRY_CELLS_US after their heads */
+    uint32_t told_dry;          /* of what neighbours were told at once that we have no supply */
     uint16_t hunger[SUPPLIES];  /* children that found nobody else, refused lately; decays */
     uint64_t newest_us;         /* when the newest head came, */
     uint64_t newest_capture_us; /* of what it is, */
@@ -66,6 +70,7 @@ struct stream {
     unsigned late_moves;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
+    bool was_fed; /* once all of it came */
     bool has_start;
     uint64_t start_us; /* when the first head came */
     uint32_t start; /* number of the chunk from which we receive: a random access point, or, where

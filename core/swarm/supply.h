@@ -9,11 +9,12 @@
 #include "core/swarm/channel.h"
 
 #define REFUSED_PAUSE_US                                                                           \
-    (1 * US_PER_S)                      /* before a parent that failed or refused is asked again   \
-                                         */
-#define BETTER_PAUSE_US (5 * US_PER_S)  /* before it is asked for what comes from another anyway */
-#define GRANT_WAIT_US (300 * US_PER_MS) /* for a GRANT; three round trips where that is more */
-#define EAGER_TRACKS 2                  /* subscribed to before the manifest says which there are */
+    (1 * US_PER_S)                       /* before a parent that failed or refused is asked again  \
+                                          */
+#define BETTER_PAUSE_US (5 * US_PER_S)   /* before it is asked for what comes from another anyway */
+#define GRANT_WAIT_US (300 * US_PER_MS)  /* for a GRANT; three round trips where that is more */
+#define SUPPLY_QUIET_US (75 * US_PER_MS) /* a parent that is silent for so long is asked why */
+#define EAGER_TRACKS 2 /* subscribed to before the manifest says which there are */
 
 bool supply_asks(const struct neighbour_stream *ns, unsigned index);
 /* Subscribes, with the next SUBSCRIBE to the neighbour, from chunk `from` on. */
@@ -27,8 +28,15 @@ void supply_begin(struct supply *supply, uint64_t now_us);
 void supply_abandon(struct stream *s, unsigned index, uint64_t pause_us, uint64_t now_us);
 void supply_cancel_next(struct stream *s, unsigned index, uint64_t now_us);
 
+/* It is asked for something. */
+bool supply_is_parent(const struct channel *c, const struct neighbour *nb);
 /* It uploads, and its link is not about to end. */
 bool supply_is_usable(const struct neighbour *nb);
+/* A parent has named somebody who has it, and who can be asked. */
+bool supply_names_holder(const struct channel *c, const struct stream *s, unsigned index,
+                         uint64_t now_us);
+/* The first chunk that a new parent is asked for. */
+uint32_t supply_owed_from(const struct stream *s);
 /* The neighbour to ask, or NULL; `has_parent`: only for what would be better. */
 struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigned index,
                               bool has_parent, uint64_t now_us);

@@ -13,9 +13,11 @@
 #define FULL_COST_US (300 * (int64_t)US_PER_MS)      /* it may refuse */
 #define NONE_COST_US (600 * (int64_t)US_PER_MS)      /* it does not get this itself */
 #define TRIAL_COST_US (250 * (int64_t)US_PER_MS)     /* it may not deliver */
+#define SUSPECT_COST_US (400 * (int64_t)US_PER_MS)   /* it may be gone */
 #define LOAD_COST_US (3 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
+#define DRY_PARENT_US (300 * US_PER_MS)         /* for a parent to find another */
 #define OFFER_LASTS 4                           /* periods */
 #define DWELL_US (5 * US_PER_S)       /* with a parent before it is left for a better one, */
 #define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
@@ -41,6 +43,7 @@ static bool was_refused(const struct neighbour *nb, const struct neighbour_strea
 static bool may_supply(const struct channel *c, const struct stream *s, const struct neighbour *nb,
                        unsigned index, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
+    if (neighbour_is_lost(nb)) return false;
     if (!supply_is_usable(nb) || was_refused(nb, ns, index, now_us) || supply_asks(ns, index))
         return false;
     if (nb->has_hello && nb->follows != c->manifest.broadcast) return false;
@@ -51,10 +54,15 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
 }
 
 /* Each parent costs acknowledgements and headers of its own: fewer and fuller ones are cheaper. */
-static bool is_parent(const struct channel *c, const struct neighbour *nb) {
+bool supply_is_parent(const struct channel *c, const struct neighbour *nb) {
     for (size_t t = 0; t < c->streams_len; t++)
         if (nb->streams[t].asked || nb->streams[t].asked_heads) return true;
     return false;
+}
+
+/* It should have sent something, and has not: whatever another parent died of, it may have too. */
+static bool is_suspect(const struct channel *c, const struct neighbour *nb, uint64_t now_us) {
+    return neighbour_received_us(nb) + SUPPLY_QUIET_US < now_us && supply_is_parent(c, nb);
 }
 
 static bool is_offer_good(const struct neighbour *nb, uint64_t now_us) {
@@ -81,11 +89,13 @@ static bool is_on_trial(const struct channel *c, const struct neighbour *nb, uns
 /* How late after the source's publication the substream would come from it, as far as that is
  * known, and what speaks against asking it. */
 static int64_t cost_of(struct channel *c, const struct stream *s, const struct neighbour *nb,
-                       unsigned index, uint64_t now_us) {
+                       unsigned index, bool starved, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
     int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
     if (is_on_trial(c, nb, index)) cost += TRIAL_COST_US;
-    if (ns->heir >> index & 1) return cost; /* it has just taken our place: early, and with room */
+    if (is_suspect(c, nb, now_us)) cost += SUSPECT_COST_US;
+    if (ns->heir >> index & 1 && now_us < nb->heir_until_us)
+        return cost; /* it has just taken our place: early, and with room */
     if (link_state(nb->link) == LINK_DIALLING) cost += 10 * (int64_t)US_PER_S;
     if (!is_offer_good(nb, now_us) || !ns->has_lags)
         cost += UNKNOWN_COST_US;
@@ -93,12 +103,23 @@ static int64_t cost_of(struct channel *c, const struct stream *s, const struct n
         cost += NONE_COST_US;
     else
         cost += (int64_t)ns->lags[index] * LAG_UNIT_US;
-    bool is_full = is_offer_good(nb, now_us) && nb->spare_bps < admission_cost_bps(s, index);
+    bool is_full = is_offer_good(nb, now_us) &&
+                   admission_spare_of_bps(nb, starved) < admission_cost_bps(s, index);
     if (is_full && index != SUPPLY_HEADS && own_worth_bps(c) <= nb->bar_bps) cost += FULL_COST_US;
     if (index != SUPPLY_HEADS)
         cost += LOAD_COST_US * __builtin_popcount(nb->streams[s->track].asked);
-    if (!is_parent(c, nb)) cost += NEW_PARENT_COST_US;
+    if (!supply_is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
+}
+
+bool supply_names_holder(const struct channel *c, const struct stream *s, unsigned index,
+                         uint64_t now_us) {
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        if (now_us >= nb->heir_until_us || !(nb->streams[s->track].heir >> index & 1)) continue;
+        if (link_state(nb->link) == LINK_UP && may_supply(c, s, nb, index, now_us)) return true;
+    }
+    return false;
 }
 
 struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigned index,
@@ -110,7 +131,7 @@ struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigne
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
         if (!may_supply(c, s, nb, index, now_us)) continue;
         if (has_parent && now_us < nb->streams[s->track].better_until_us) continue;
-        int64_t cost = cost_of(c, s, nb, index, now_us);
+        int64_t cost = cost_of(c, s, nb, index, !has_parent, now_us);
         if (cost >= best_cost) continue;
         best = nb;
         best_cost = cost;
@@ -147,14 +168,32 @@ static bool is_excess(const struct stream *s, const struct supply *supply, unsig
     return supply->parent->streams[s->track].excess >> index & 1;
 }
 
-/* What a parent would rather lose goes as soon as there is another. */
+/* By its own word it has not got this for a while. It looks for a parent, and finds one sooner than
+ * all that hang on it could. */
+static bool is_dry(const struct stream *s, const struct supply *supply, unsigned index,
+                   uint64_t now_us) {
+    const struct neighbour *nb = supply->parent;
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    return nb->role != ROLE_SOURCE && nb->dry_us != 0 && now_us - nb->dry_us > DRY_PARENT_US &&
+           ns->has_lags && ns->lags[index] == LAG_NONE;
+}
+
+/* What a parent would rather lose, or has lost, goes as soon as there is another. */
 static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
-    for (unsigned index = 0; index < s->substreams; index++) {
+    for (unsigned index = 0; index < SUPPLIES; index++) {
         struct supply *supply = &s->supplies[index];
-        if (!may_move(supply) || !is_excess(s, supply, index)) continue;
+        if (!may_move(supply)) continue;
+        bool dry = is_dry(s, supply, index, now_us);
+        if (!dry && !is_excess(s, supply, index)) continue;
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
-        if (nb == NULL || cost_of(c, s, nb, index, now_us) >= UNKNOWN_COST_US) continue;
+        if (nb == NULL || cost_of(c, s, nb, index, false, now_us) >= UNKNOWN_COST_US) continue;
+        if (dry && nb->spare_bps < admission_cost_bps(s, index)) continue;
         take_next(s, index, nb, now_us);
+        if (dry) {
+            supply->next_owes_from = supply_owed_from(s);
+            nb->streams[s->track].starved = true;
+            supply_ask(s, nb, index, supply->next_owes_from);
+        }
         nb->streams[s->track].heir &= ~(1u << index);
     }
 }
@@ -169,7 +208,7 @@ static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint
         if (!may_move(supply)) continue;
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
         if (nb == NULL || !nb->has_hello) continue;
-        int64_t cost = cost_of(c, s, nb, index, now_us);
+        int64_t cost = cost_of(c, s, nb, index, false, now_us);
         int64_t gain_us = present_us(c, supply) - cost;
         uint64_t dwell_us = gain_us > GAIN_LARGE_US ? DWELL_SHORT_US : DWELL_US;
         if (now_us - supply->asked_us < dwell_us || gain_us <= best_gain_us) continue;
@@ -188,7 +227,7 @@ static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     if (!may_move(supply)) return;
     struct neighbour *nb = supply_best(c, s, SUPPLY_HEADS, true, now_us);
     if (nb == NULL || !nb->has_hello) return;
-    int64_t gain_us = present_us(c, supply) - cost_of(c, s, nb, SUPPLY_HEADS, now_us);
+    int64_t gain_us = present_us(c, supply) - cost_of(c, s, nb, SUPPLY_HEADS, false, now_us);
     if (gain_us < HEADS_GAIN_US) return;
     take_next(s, SUPPLY_HEADS, nb, now_us);
 }

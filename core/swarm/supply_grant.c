@@ -10,6 +10,8 @@
 #define REFUSED_RETRY_US (25 * US_PER_MS)  /* twice as long after each refusal, */
 #define REFUSED_SHARE_US (100 * US_PER_MS) /* of the pause, for each neighbour */
 #define REFUSALS_MAX 6                     /* but no longer than with so many */
+#define HEIR_US (2 * US_PER_S)             /* who has taken our place is asked first, */
+#define NAMED_US (500 * US_PER_MS)         /* and who was named where we were refused */
 #define LOOP_NEW_US US_PER_S /* a parent that we have moved to in this time closes a circle */
 
 /* Substreams and heads (SUBSTREAM_HEADS) that the parent has from us, directly or not. */
@@ -82,36 +84,46 @@ static void settle(struct channel *c, struct stream *s, struct neighbour *nb, un
     }
     supply_abandon(s, index, 0, now_us);
     if (supply->refusals < REFUSALS_MAX) supply->refusals++;
-    supply->retry_us = now_us + rng_below(&c->node->rng, REFUSED_RETRY_US << supply->refusals);
+    bool is_named = supply_names_holder(c, s, index, now_us);
+    supply->retry_us =
+        is_named ? now_us : now_us + rng_below(&c->node->rng, REFUSED_RETRY_US << supply->refusals);
 }
 
-static void take_candidates(struct neighbour *nb, const struct grant *m, uint64_t now_us) {
-    struct channel *c = nb->channel;
-    if (nb->candidates_taken_us != 0 && now_us - nb->candidates_taken_us < CANDIDATES_LEAST_US)
-        return;
-    if (m->candidates_len > 0) nb->candidates_taken_us = now_us;
-    for (size_t i = 0; i < m->candidates_len; i++) {
-        if (public_key_equal(&m->candidates[i].peer, &c->node->id)) continue;
-        (void)sampler_add(&c->sampler, &c->node->rng, &m->candidates[i].peer,
-                          &m->candidates[i].endpoint, ORIGIN_NEIGHBOUR);
-    }
-}
-
-/* Who takes our place at the parent can give us what it gave: linked with where it is not yet. A
- * parent's word makes us dial no more often than its candidates are taken. */
-static void take_heir(struct neighbour *parent, const struct grant *m, uint64_t now_us) {
+/* Who was named as having something, and is linked with us, is asked for it before others. An heir
+ * that is not is dialled, no more often than the parent's candidates are taken; dialling whoever is
+ * named where we are refused cost more uplink than it found. */
+static void take_holder(struct neighbour *parent, const struct grant *m, size_t at, uint32_t has,
+                        uint64_t until_us, uint64_t now_us) {
     struct channel *c = parent->channel;
-    const struct peer_entry *heir = &m->candidates[0];
-    if (public_key_equal(&heir->peer, &c->node->id)) return;
-    struct neighbour *nb = channel_neighbour(c, &heir->peer);
-    if (nb == NULL) {
-        struct candidate *known = sampler_find(&c->sampler, &heir->peer);
+    const struct peer_entry *holder = &m->candidates[at];
+    if (public_key_equal(&holder->peer, &c->node->id)) return;
+    struct neighbour *nb = channel_neighbour(c, &holder->peer);
+    if (nb == NULL && m->heir) {
+        struct candidate *known = sampler_find(&c->sampler, &holder->peer);
         if (known == NULL || known->is_linked || known->not_before_us > now_us) return;
         if (parent->candidates_taken_us != now_us || !node_has_room(c)) return;
         node_dial(c, known, now_us);
-        nb = channel_neighbour(c, &heir->peer);
+        nb = channel_neighbour(c, &holder->peer);
     }
-    if (nb != NULL && m->track < nb->streams_len) nb->streams[m->track].heir = m->excess;
+    if (nb == NULL || m->track >= nb->streams_len) return;
+    struct neighbour_stream *ns = &nb->streams[m->track];
+    ns->heir = now_us < nb->heir_until_us ? ns->heir | has : has;
+    nb->heir_until_us = until_us;
+}
+
+static void take_candidates(struct neighbour *nb, const struct grant *m, uint32_t refused,
+                            uint64_t now_us) {
+    struct channel *c = nb->channel;
+    bool is_due =
+        nb->candidates_taken_us == 0 || now_us - nb->candidates_taken_us >= CANDIDATES_LEAST_US;
+    if (is_due && m->candidates_len > 0) nb->candidates_taken_us = now_us;
+    for (size_t i = 0; i < m->candidates_len; i++) {
+        if (public_key_equal(&m->candidates[i].peer, &c->node->id)) continue;
+        if (is_due)
+            (void)sampler_add(&c->sampler, &c->node->rng, &m->candidates[i].peer,
+                              &m->candidates[i].endpoint, ORIGIN_NEIGHBOUR);
+        if (refused && !m->heir) take_holder(nb, m, i, refused, now_us + NAMED_US, now_us);
+    }
 }
 
 static void settle_all(struct channel *c, struct stream *s, struct neighbour *nb,
@@ -160,6 +172,7 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
     if (ns->has_grant && (int16_t)(m->revision - ns->grant_revision) <= 0) return;
     ns->has_grant = true;
     ns->grant_revision = m->revision;
+    uint32_t asked = ns->asked;
     ns->granted = m->substreams & ns->asked;
     ns->granted_heads = ns->asked_heads && m->flags & SUBSCRIBE_HEADS;
     ns->excess = m->excess;
@@ -168,14 +181,15 @@ void supply_take_grant(struct neighbour *nb, const struct grant *m, uint64_t now
         ns->has_grant_from = true;
         ns->grant_from = m->from;
     }
-    take_candidates(nb, m, now_us);
+    take_candidates(nb, m, asked & ~m->substreams, now_us);
     struct stream *s = channel_stream(c, m->track);
     if (c->is_source) return;
     if (s == NULL || !s->is_adopted) {
         take_early(nb, m, now_us);
         return;
     }
-    if (m->heir && (m->excess & ns->granted) != 0) take_heir(nb, m, now_us);
+    if (m->heir && (m->excess & ns->granted) != 0)
+        take_holder(nb, m, 0, m->excess, now_us + HEIR_US, now_us);
     settle_all(c, s, nb, m, now_us);
     channel_wake(c, now_us);
 }

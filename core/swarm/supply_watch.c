@@ -5,16 +5,15 @@
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
-#define LATE_US (100 * US_PER_MS) /* of cells that others' heads announce */
-#define LATE_CHUNKS 3             /* that lack cells of one substream */
+#define LATE_US (100 * US_PER_MS)    /* of cells that others' heads announce */
+#define OVERDUE_US (150 * US_PER_MS) /* after its head, a cell that has not come */
+#define LATE_CHUNKS 3                /* that lack cells of one substream */
 #define OWED_US (500 * US_PER_MS)
 #define OWED_LEAST 15                    /* chunks */
 #define LATE_MOVES 4                     /* parents that are given up for lateness in one period: */
 #define LATE_PERIOD_US (200 * US_PER_MS) /* where all are late, moving makes it worse */
 #define DRY_US (1500 * US_PER_MS) /* a substream of a chunk of one cell comes once in 16 chunks */
 #define LOOP_WAIT_US (300 * US_PER_MS)     /* for whoever closed a circle to leave it */
-#define PROBE_AFTER_US (75 * US_PER_MS)    /* of silence, */
-#define SILENT_PERIODS 3                   /* and so many chunks, */
 #define QUIET_MOST_US (400 * US_PER_MS)    /* at most */
 #define PROBE_ANSWER_US (60 * US_PER_MS)   /* acknowledged in 25, and jitter */
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
@@ -24,7 +23,7 @@
 
 /* What a new parent is to make up for: the holes of the last half second; older ones are repaired
  * one by one. Before anything was played, all from the start. */
-static uint32_t owed_from(const struct stream *s) {
+uint32_t supply_owed_from(const struct stream *s) {
     uint32_t hole = stream_first_hole(s);
     uint32_t owed = (uint32_t)u64_max(OWED_US / s->period_us, OWED_LEAST);
     if (!s->has_played || s->window.newest < owed) return hole;
@@ -42,7 +41,7 @@ static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t
     trace_supply(nb, TRACE_ASKED, s->track, index);
     supply_begin(supply, now_us);
     nb->streams[s->track].starved = true;
-    supply->owes_from = s->has_start ? owed_from(s) : 0;
+    supply->owes_from = s->has_start ? supply_owed_from(s) : 0;
     supply_ask(s, nb, index, s->has_start ? supply->owes_from : FROM_RANDOM_ACCESS);
 }
 
@@ -53,8 +52,9 @@ static void all_patience(const struct stream *s, uint64_t ret_us[SUBSTREAMS_MAX]
 }
 
 /* Of the recent chunks: how many lack overdue cells of each substream. */
-static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
+static void count_late(struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS_MAX]) {
     memset(ret, 0, SUBSTREAMS_MAX);
+    s->overdue = 0;
     if (!s->window.has_newest || !s->has_start) return;
     uint64_t patience_us[SUBSTREAMS_MAX];
     bool has_patience = false; /* asked for where it matters: it is read off every parent */
@@ -69,6 +69,8 @@ static void count_late(const struct stream *s, uint64_t now_us, uint8_t ret[SUBS
         for (uint64_t missing = slot->missing; missing; missing &= missing - 1) {
             unsigned index = stream_substream(s, number, (uint32_t)__builtin_ctzll(missing));
             if (now_us - slot->head_us >= patience_us[index]) late |= 1u << index;
+            uint64_t overdue_us = u64_max(patience_us[index], OVERDUE_US);
+            if (now_us - slot->head_us >= overdue_us) s->overdue |= 1u << index;
         }
         for (; late; late &= late - 1) ret[__builtin_ctz(late)]++;
     }
@@ -105,7 +107,7 @@ static uint64_t quiet_us(const struct channel *c, const struct neighbour *nb) {
     for (size_t t = 0; t < c->streams_len; t++)
         if (nb->streams[t].granted || nb->streams[t].granted_heads)
             period_us = u64_min(period_us, c->streams[t].period_us);
-    return u64_max(PROBE_AFTER_US, u64_min(SILENT_PERIODS * period_us, QUIET_MOST_US));
+    return u64_min(period_us + SUPPLY_QUIET_US, QUIET_MOST_US);
 }
 
 /* Nothing at all comes over the link. While others have newer media that says enough; where nobody
@@ -114,7 +116,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
                       uint64_t now_us) {
     bool has_arrived = supply->arrived_us != supply->asked_us;
     struct neighbour *nb = supply->parent;
-    if (has_arrived && now_us - supply->arrived_us <= PROBE_AFTER_US) return false; /* the least */
+    if (has_arrived && now_us - supply->arrived_us <= SUPPLY_QUIET_US) return false; /* the least */
     uint64_t after_us = quiet_us(c, nb);
     if (has_arrived && now_us - supply->arrived_us <= after_us) return false;
     uint64_t rtt_us = neighbour_rtt_us(nb);
@@ -136,6 +138,20 @@ static bool may_move_late(struct stream *s, uint64_t now_us) {
         s->late_moves = 0;
     }
     return s->late_moves++ < LATE_MOVES;
+}
+
+/* A parent is gone. What it died of may have taken others: they are asked at once, since the next
+ * one to turn to should be there. */
+static void lose(struct channel *c, struct neighbour *gone, uint64_t now_us) {
+    gone->lost_us = now_us;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        uint64_t heard_us = neighbour_received_us(nb);
+        bool is_quiet = heard_us + SUPPLY_QUIET_US < now_us && nb->probed_us <= heard_us;
+        if (!is_quiet || !supply_is_parent(c, nb) || link_state(nb->link) != LINK_UP) continue;
+        link_ping(nb->link, now_us);
+        nb->probed_us = now_us;
+    }
 }
 
 static void check(struct channel *c, struct stream *s, unsigned index,
@@ -164,6 +180,8 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     uint64_t asked_us = why == TRACE_SILENT ? supply->parent->probed_us : supply->asked_us;
     bool is_cut = neighbour_received_us(supply->parent) < asked_us;
     ns->cut_us = is_cut ? now_us : 0;
+    bool is_lost = is_cut && (why == TRACE_SILENT || why == TRACE_UNANSWERED);
+    if (is_lost) lose(c, supply->parent, now_us);
     if (!is_cut && !is_counted && ns->failures < FAILURES_MAX) ns->failures++;
     supply_abandon(s, index, REFUSED_PAUSE_US << ns->failures >> 1, now_us);
     if (supply->parent == NULL) assign(c, s, index, now_us);

@@ -3,12 +3,15 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 #include "tests/lib/stage.h"
 
 #define DELAY_US (20 * US_PER_MS)
 #define ALL 0xffffu
-#define PART 4 /* of the source's substreams, a child's where there are others */
+#define PART(n)                                                                                    \
+    ((16 + (n)-1) / (n)) /* of the source's substreams, that of a child among so many              \
+                          */
 #define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
 
 static struct stage stage;
@@ -111,7 +114,7 @@ Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_
     uint32_t taken = 0;
     for (unsigned i = 1; i < 4; i++) {
         uint32_t part = subscribe(children[i], ALL, 0);
-        cr_assert_eq(count(part), PART);
+        cr_assert_eq(count(part), PART(5));
         cr_assert_eq(part & taken, 0, "each from the first child");
         taken |= part;
     }
@@ -156,12 +159,30 @@ Test(admission, names_no_more_than_four_others_that_have_room_to_whoever_is_refu
         (void)hostile_send_have(p, &(struct have){.broadcast = 7, .held_len = 1, .held = {{0}}});
     }
     cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    cr_assert_eq(count(subscribe(children[1], ALL, 0)), PART);
+    cr_assert_eq(count(subscribe(children[1], ALL, 0)), PART(7));
     cr_assert(hostile_last_grant(children[1], &m));
     cr_assert_eq(m.candidates_len, 4);
     for (unsigned i = 0; i < m.candidates_len; i++)
         for (unsigned k = 0; k < 2; k++)
             cr_assert_not(public_key_equal(&m.candidates[i].peer, &children[k]->identity.public));
+}
+
+/* Who is sent down the tree finds room somewhere. */
+Test(admission, names_who_has_what_it_refuses_and_could_pass_it_on) {
+    set_up_source(COPY_BPS);
+    for (unsigned i = 0; i < 6; i++) {
+        offer(add_child(), 5000000, 0);
+        (void)hostile_send_have(children[i],
+                                &(struct have){.broadcast = 7, .held_len = 1, .held = {{0}}});
+    }
+    cr_assert_eq(subscribe(children[0], 0x3, 0), 0x3);
+    cr_assert_eq(subscribe(children[1], 0xc, 0), 0xc);
+    struct grant m;
+    cr_assert_eq(subscribe(children[3], 0x3, SUBSCRIBE_STARVED), 0);
+    cr_assert(hostile_last_grant(children[3], &m));
+    cr_assert_eq(m.candidates_len, 1);
+    cr_assert_eq(m.heir, 0);
+    cr_assert(public_key_equal(&m.candidates[0].peer, &children[0]->identity.public));
 }
 
 Test(admission, grants_no_more_than_the_uplink_carries) {
@@ -195,12 +216,21 @@ Test(admission, grants_nothing_that_it_has_no_supply_of) {
 
 Test(admission, grants_nothing_that_has_dried_up_while_other_media_comes) {
     (void)set_up_relay(100000000);
-    struct hostile_peer *child = add_child();
     struct channel *c = parent->node->channels[0];
-    c->media_us = stage_now(&stage) + DELAY_US;
-    for (unsigned i = 0; i < 16; i++) c->streams[0].supplies[i].arrived_us = c->media_us;
-    c->streams[0].supplies[3].arrived_us -= 400 * US_PER_MS;
-    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL & ~8u);
+    struct stream *s = &c->streams[0];
+    stage_run(&stage, 600 * US_PER_MS);
+    c->media_us = c->node->now_us;
+    for (unsigned i = 0; i < SUPPLIES; i++) s->came_us[i] = c->media_us;
+    s->came_us[3] -= 160 * US_PER_MS;
+    cr_assert(admission_has_supply(c, s, 3), "nothing of it is due");
+    s->overdue = 1u << 3;
+    cr_assert_not(admission_has_supply(c, s, 3));
+    s->came_us[3] = c->media_us;
+    cr_assert(admission_has_supply(c, s, 3), "a cell was lost, others come");
+    s->came_us[SUPPLY_HEADS] -= 160 * US_PER_MS;
+    cr_assert_not(admission_has_supply(c, s, SUPPLY_HEADS), "of heads one is always due");
+    c->media_us = 0;
+    cr_assert(admission_has_supply(c, s, SUPPLY_HEADS), "nothing comes at all: the source rests");
 }
 
 Test(admission, ends_what_it_has_lost_and_could_not_replace) {

@@ -345,7 +345,7 @@ Test(node_stream, each_chunk_that_came_whole_is_told_once_to_an_owner_who_asked)
 
 /* 5 KB a frame: 10 s of it are in the window, and every neighbour has sent and taken. */
 Test(node_stream, a_node_is_small_beside_its_chunks_and_links) {
-    enum { NEIGHBOURS = 32, REST_MAX = 49 << 10, KNOWN_MAX = 12 << 10 };
+    enum { NEIGHBOURS = 32, REST_MAX = 50 << 10, KNOWN_MAX = 12 << 10 };
     source.video_len = 5000;
     origin_start(&source, &stage, 0, 7, false);
     struct node_config config = {

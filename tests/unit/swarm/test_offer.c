@@ -139,6 +139,26 @@ Test(offer, comes_once_a_second_and_not_from_those_that_upload_nothing) {
 }
 
 /* Eight renditions of sixteen substreams: the most that can be said. */
+/* Both have one parent alone, which dies: who hears of it turns to others. */
+Test(offer, says_at_once_what_has_dried_up) {
+    origin_start(&source, &stage, 0, 7, false);
+    struct actor *parent = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(parent, source.actor);
+    struct actor *viewer = stage_node(&stage, 2, &source.broadcast, NULL);
+    network_set_path(stage.network, 2, 0, &(struct network_path){.is_cut = true});
+    network_set_path(stage.network, 0, 2, &(struct network_path){.is_cut = true});
+    stage_introduce(viewer, parent);
+    struct offer m = offer_of(viewer);
+    cr_assert_neq(m.tracks[0].lags[3], LAG_NONE);
+    uint64_t died_us = stage_now(&stage);
+    network_detach(stage.network, 1);
+    while (m.tracks[0].lags[3] != LAG_NONE && stage_now(&stage) < died_us + 2 * US_PER_S) {
+        stage_run(&stage, 10 * US_PER_MS);
+        cr_assert(hostile_last_offer(hostile, &m));
+    }
+    cr_assert_leq(stage_now(&stage), died_us + 500 * US_PER_MS);
+}
+
 Test(offer, of_every_track_and_substream_there_can_be_arrives_whole) {
     struct broadcast *b = &source.broadcast;
     broadcast_init(b, 1, 7, false, STAGE_UTC_US);
