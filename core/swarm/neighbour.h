@@ -84,8 +84,7 @@ struct neighbour {
     uint64_t peers_sent_us;
     uint64_t probed_us; /* when it was last asked whether it is there, */
     uint64_t lost_us;   /* and when it was taken for gone; 0: never */
-    uint64_t
-        dry_us; /* since when it lacks, by its own word, something that we take from it; 0: not */
+    uint64_t dry_us;    /* since when it says that it lacks what we take from it; 0: it does not */
     uint64_t heir_until_us; /* its streams' `heir` counts until then */
 
     struct neighbour *peer_next;  /* of the same peer, for another channel */
