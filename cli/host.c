@@ -11,6 +11,7 @@
 #include "core/io/local.h"
 
 #define RECEIVE_BUDGET 256 /* datagrams before the timers get their turn */
+#define TRACED_ID_BYTES 4
 #define ENDPOINTS_EVERY 30 /* seconds between looks at this machine's addresses */
 
 struct node *host_node(struct host *h) {
@@ -149,6 +150,16 @@ static int open_socket(struct host *h) {
     return 0;
 }
 
+/* What the engine decides, with --log trace: enough of a peer's id to tell it from others. */
+static void on_trace(void *ctx, const struct trace_event *e) {
+    char peer[2 * TRACED_ID_BYTES + 1] = "", text[TRACE_TEXT_MAX];
+    const struct host *h = ctx;
+    for (size_t i = 0; e->peer != NULL && i < TRACED_ID_BYTES; i++)
+        snprintf(peer + 2 * i, 3, "%02x", e->peer->bytes[i]);
+    trace_format(e, peer, text);
+    log_trace("swarm", "%.3f %s", (double)u64_sub(e->now_us, h->start_us) / (double)US_PER_S, text);
+}
+
 static int open_node(struct host *h) {
     const struct options *o = h->options;
     uint64_t now_us = loop_refresh(h->loop);
@@ -161,6 +172,8 @@ static int open_node(struct host *h) {
                                                        : o->max_upload,
         .neighbours_max = h->config.neighbours_max,
         .memory_max = h->config.memory_max,
+        .trace = log_is_on(LOG_TRACE) ? on_trace : NULL,
+        .trace_context = h,
     };
     config.seed = random_u64(&random);
     config.random = random_from_system();

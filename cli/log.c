@@ -117,7 +117,8 @@ void log_line(enum log_level level, const char *area, const char *format, ...) {
     unsigned held = 0;
     va_list args;
     pthread_mutex_lock(&state.lock);
-    if (log_is_on(level) && (level == LOG_ERROR || place_allows(format, &held))) {
+    bool is_counted = level != LOG_ERROR && level != LOG_TRACE;
+    if (log_is_on(level) && (!is_counted || place_allows(format, &held))) {
         va_start(args, format);
         vsnprintf(text, sizeof text, format, args);
         va_end(args);

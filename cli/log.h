@@ -3,11 +3,11 @@
  *
  * On a terminal the status line stands at the bottom and is written over in place; elsewhere it is
  * a line at most once a minute. A line that one place in the code writes again and again is written
- * LOG_BURST times in LOG_WINDOW_US and then counted; errors are always written. Control characters,
- * which could come from a peer, are shown as "?". Safe to use from any thread.
+ * LOG_BURST times in LOG_WINDOW_US and then counted; errors and TRACE are always written. Control
+ * characters, which could come from a peer, are shown as "?". Safe to use from any thread.
  *
- * A viewer can read INFO; what happens to single peers is DEBUG. Never a secret key, and never a
- * full address at INFO or above. */
+ * A viewer can read INFO; what happens to single peers is DEBUG, each decision about one TRACE.
+ * Never a secret key, and never a full address at INFO or above. */
 #ifndef LOG_H
 #define LOG_H
 

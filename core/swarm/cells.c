@@ -65,6 +65,7 @@ static void complete(struct channel *c, struct stream *s, struct slot *slot, uin
         s->has_verified_start = true;
         s->verified_start = s->count_next = h->number;
         s->verified_start_us = now_us;
+        trace_chunk(c, TRACE_STARTED, s->track, h->number);
         bool is_main = s->kind == TRACK_VIDEO || c->streams_len == 1;
         if (is_main && c->stats.first_chunk_us == 0) c->stats.first_chunk_us = now_us;
     }

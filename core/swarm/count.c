@@ -79,7 +79,7 @@ static uint64_t capture_near(const struct stream *s, uint32_t number) {
 
 static void note_missed(struct channel *c, const struct stream *s) {
     c->stats.chunks_missed++;
-    trace_missed(c, s->track, s->count_next);
+    trace_chunk(c, TRACE_MISSED, s->track, s->count_next);
 }
 
 /* Counts the chunk at count_next. False: it is too early to say. */

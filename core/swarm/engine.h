@@ -138,10 +138,12 @@ static inline bool neighbour_is_doomed(const struct neighbour *nb) {
 void peers_end_idle(struct node *n, uint64_t now_us);
 
 /* trace.c: tells a decision about a neighbour where somebody reads along. */
+void trace_peer(const struct neighbour *nb, enum trace_decision decision);
 void trace_supply(const struct neighbour *nb, enum trace_decision decision, uint8_t track,
                   unsigned index);
 void trace_repair(const struct neighbour *nb, uint8_t track, uint32_t number, uint64_t cells);
-void trace_missed(const struct channel *c, uint8_t track, uint32_t number);
+void trace_chunk(const struct channel *c, enum trace_decision decision, uint8_t track,
+                 uint32_t number);
 
 /* uplink.c */
 void uplink_init(struct uplink *u, uint64_t max_upload_bps, uint64_t now_us);

@@ -118,6 +118,7 @@ void gossip_bye(struct neighbour *nb, enum bye_reason reason, uint64_t now_us) {
 
 static void announce_up(struct neighbour *nb) {
     struct channel *c = nb->channel;
+    trace_peer(nb, TRACE_MET);
     struct candidate *known = sampler_find(&c->sampler, link_peer(nb->peer->link));
     if (known != NULL) {
         known->is_linked = true;

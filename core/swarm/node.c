@@ -230,6 +230,7 @@ void node_dial(struct channel *c, struct candidate *candidate, uint64_t now_us) 
         return;
     }
     candidate->is_linked = true;
+    trace_peer(nb, TRACE_DIALLED);
     if (!nb->hello_sent) gossip_hello(nb, now_us);
 }
 

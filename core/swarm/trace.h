@@ -11,6 +11,8 @@
 
 /* Name, and how it reads before the peer that it is about. */
 #define TRACE_DECISIONS(X)                                                                         \
+    X(DIALLED, "dials")                                                                            \
+    X(MET, "meets")                                                                                \
     X(ASKED_ALL, "asks, before it has a manifest, for all:")                                       \
     X(ASKED, "asks")                                                                               \
     X(ASKED_NEXT, "asks to take over:")                                                            \
@@ -28,6 +30,7 @@
     X(CHILD_MAY_LEAVE, "asks to look for another parent:")                                         \
     X(CHILD_ENDED, "serves no longer")                                                             \
     X(REPAIR_ASKED, "asks for a repair by")                                                        \
+    X(STARTED, "can be played from")                                                               \
     X(MISSED, "has missed")
 
 enum trace_decision {
@@ -38,17 +41,24 @@ enum trace_decision {
 };
 
 #define TRACE_INDEX_NONE UINT_MAX
+#define TRACE_NO_TRACK UINT8_MAX
 
 struct trace_event {
     enum trace_decision decision;
     uint64_t now_us;
     const struct public_key *peer; /* NULL: about nobody, or somebody whose key is not known yet */
-    uint8_t track;
-    unsigned index;  /* substream; SUBSTREAM_HEADS: the heads; TRACE_INDEX_NONE */
-    uint32_t number; /* REPAIR_ASKED, MISSED: the chunk, */
-    unsigned cells;  /* and of REPAIR_ASKED the cells of it */
+    uint8_t track;                 /* TRACE_NO_TRACK: about the peer as such */
+    unsigned index;                /* substream; SUBSTREAM_HEADS: the heads; TRACE_INDEX_NONE */
+    uint32_t number;               /* REPAIR_ASKED, STARTED, MISSED: the chunk, */
+    unsigned cells;                /* and of REPAIR_ASKED the cells of it */
 };
 
 typedef void trace_sink(void *context, const struct trace_event *e);
+
+#define TRACE_TEXT_MAX 160
+
+/* The event as a line without its time and newline, `peer` being the words for e->peer ("" for
+ * nobody). */
+void trace_format(const struct trace_event *e, const char *peer, char ret[TRACE_TEXT_MAX]);
 
 #endif

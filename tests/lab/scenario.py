@@ -5,6 +5,7 @@ command is run: {folder} (of this run), {shoal}, {me} (the process), {host}, {v4
 and what a `value` found.
 """
 
+import contextlib
 import fnmatch
 import json
 import operator
@@ -346,9 +347,12 @@ class Run:
         return stats
 
 
-def play(scenario, seed=1):
-    """Runs it. The result is the router's, with "processes", "seconds", "wrong" and "scenario"."""
-    with tempfile.TemporaryDirectory(prefix="shoal-lab-") as folder, Lab(seed) as lab:
+def play(scenario, seed=1, keep=None):
+    """Runs it. The result is the router's, with "processes", "seconds", "wrong" and "scenario".
+    `keep` is an empty folder in which what the processes write and say stays."""
+    with contextlib.ExitStack() as stack:
+        folder = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="shoal-lab-"))
+        lab = stack.enter_context(Lab(seed))
         lab.add_hosts(scenario.hosts())
         for line in scenario.router:
             lab.command(line)

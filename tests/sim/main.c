@@ -42,7 +42,7 @@ static void print_help(void) {
          "  --seed K        everything that is drawn follows from it (1)\n"
          "  --json          one object on stdout; with --series, also every second\n"
          "  --plot FILE     lag, its distribution and upload over time\n"
-         "  --trace PEER    what that peer decides, in words, on stderr; 0 is the source\n"
+         "  --trace PEER    what that peer decides, in words, on stderr; 0 is the source; or all\n"
          "  --census        what the swarm is short of, a line a second on stderr\n"
          "  --expect        exit 1 where the scenario's expectations do not hold\n"
          "  --scenarios DIR the folder in which tests/sim/scenarios is (.)\n"
@@ -123,9 +123,11 @@ static int parse(int argc, char **argv, struct options *o, struct scenario *scen
     }
     if (scenario_check(scenario, why, sizeof why)) return refuse(why);
     if (o->trace == NULL) return 0;
+    o->traced = WORLD_TELL_ALL;
+    if (strcmp(o->trace, "all") == 0) return 0;
     if (parse_number(o->trace, &o->traced) && o->traced < scenario->peers) return 0;
-    snprintf(why, sizeof why, "--trace: '%s' is not a whole number from 0 to %u", o->trace,
-             scenario->peers - 1);
+    snprintf(why, sizeof why, "--trace: '%s' is neither 'all' nor a whole number from 0 to %u",
+             o->trace, scenario->peers - 1);
     return refuse(why);
 }
 

@@ -33,8 +33,9 @@ bool world_is_up(const struct world *w, unsigned peer);
 struct node *world_node(struct world *w, unsigned peer);
 /* A viewer with children, at random; 0: there is none. */
 unsigned world_serving_peer(struct world *w);
-/* Writes from now on what the node at that place decides, in words, a line each; asked for before
- * the node starts. */
+/* Writes from now on what the node at that place decides, or what all do, each line with the place
+ * before it, in words; asked for before the node starts. */
+#define WORLD_TELL_ALL UINT_MAX
 void world_tell(struct world *w, unsigned peer, FILE *to);
 /* Writes a line each second about all nodes: what they lack, and what their uplinks do. */
 void world_census(struct world *w, FILE *to);

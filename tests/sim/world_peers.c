@@ -77,7 +77,8 @@ static struct node *make_node(struct resident *p, uint64_t now_us) {
     };
     if (w->census_to != NULL) config.trace = census_decision;
     config.trace_context = p;
-    if (w->tell_to != NULL && w->told == p->number) config.trace = tell_decision;
+    if (w->tell_to != NULL && (w->told == p->number || w->told == WORLD_TELL_ALL))
+        config.trace = tell_decision;
     if (p->kind == KIND_FREE_RIDER) config.max_upload_bps = 0;
     /* Bad bytes that it keeps must not be the others'. */
     if (p->kind == KIND_POLLUTER) config.chunks = NULL;
