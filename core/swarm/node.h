@@ -151,7 +151,7 @@ struct node_stats {
     uint64_t control_in, control_out; /* UDP payload bytes that are not cells' payload */
     uint64_t media_out;               /* of all channels */
     uint64_t cells_out;               /* datagrams that carried a cell */
-    uint64_t uplink_bps;              /* what it carries, as far as was seen; 0: never full */
+    uint64_t uplink_bps;              /* what it carries, as far as is known; 0: not yet */
     uint64_t demand_bps;              /* what subscribers would take now */
     bool uplink_short; /* fresh cells wait, or children who had found nobody else were refused */
 };

@@ -138,6 +138,13 @@ void node_channel_stats(const struct node *n, int channel, struct node_channel_s
         ret->buffer_us = u64_max(ret->buffer_us, buffer_us(&c->streams[t]));
 }
 
+/* As declared; as probed or measured; or as what went out while it did not carry all. */
+static uint64_t known_uplink_bps(const struct uplink *u) {
+    if (u->rate_bps != NODE_UPLOAD_UNLIMITED) return u->rate_bps;
+    bool is_known = capacity_is_known(&u->capacity);
+    return is_known ? capacity_bps(&u->capacity) : u->carried_bps;
+}
+
 void node_stats(const struct node *n, struct node_stats *ret) {
     const struct uplink *u = &n->uplink;
     memset(ret, 0, sizeof *ret);
@@ -147,7 +154,7 @@ void node_stats(const struct node *n, struct node_stats *ret) {
     ret->control_out = n->control_out;
     ret->media_out = n->media_out;
     ret->cells_out = n->cells_out;
-    ret->uplink_bps = u->rate_bps != NODE_UPLOAD_UNLIMITED ? u->rate_bps : u->carried_bps;
+    ret->uplink_bps = known_uplink_bps(u);
     uint64_t refused_bps = admission_refused_bps(n, n->now_us);
     ret->demand_bps = u->queued_bps + refused_bps;
     ret->uplink_short = u->short_us != 0 || refused_bps != 0;
