@@ -6,6 +6,7 @@
 #include "core/swarm/engine.h"
 
 #define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each */
+#define HEADS_ANYWAY 8             /* children that have nobody else get them without room */
 #define CELL_COST_PERCENT 108      /* of a substream's media: headers, and cells that are lost */
 #define HEADS_COST_PERCENT 3       /* of the stream */
 #define ADMIT_PERCENT 90           /* of the uplink, to those who have the substream from another */
@@ -52,8 +53,10 @@ uint64_t admission_cost_bps(const struct stream *s, unsigned index) {
     return (uint64_t)s->substream_bps * CELL_COST_PERCENT / 100;
 }
 
+/* Of one that has vanished nothing: what it had is somebody else's by now. */
 static uint64_t taken_by(const struct channel *c, const struct neighbour *nb) {
     uint64_t bps = 0;
+    if (!admission_is_there(nb)) return 0;
     for (size_t t = 0; t < c->streams_len; t++)
         bps += (uint64_t)c->streams[t].substream_bps * CELL_COST_PERCENT / 100 *
                (unsigned)__builtin_popcount(nb->streams[t].child_granted);
@@ -142,9 +145,13 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
 
 bool admission_saves(const struct channel *c) { return c->is_source && c->neighbours_len >= CROWD; }
 
-/* The source has given all copies of it that it gives freely. */
-static bool is_given(const struct channel *c, const struct stream *s, unsigned index) {
+/* The source has given all copies of it that it gives freely, or, where all that hung on one who
+ * died ask at once, to the starved: the others go to those that have got it (fill_holders). */
+static bool is_given(const struct channel *c, const struct stream *s, unsigned index,
+                     bool starved) {
     unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
+    if (starved && index == SUPPLY_HEADS) return false;
+    if (starved) most += SOURCE_COPIES_STARVED;
     return admission_saves(c) && admission_copies(c, s->track, index) >= most;
 }
 
@@ -164,15 +171,26 @@ bool admission_has_supply(const struct channel *c, const struct stream *s, unsig
     return index != SUPPLY_HEADS && !(s->overdue >> index & 1);
 }
 
+/* It was refused just now, and has found nobody else. */
+static bool is_back(const struct channel *c, const struct stream *s, const struct neighbour *child,
+                    unsigned index) {
+    const struct neighbour_stream *ns = &child->streams[s->track];
+    return index != SUPPLY_HEADS && ns->child_refused >> index & 1 &&
+           c->node->now_us - ns->child_refused_us < REFUSED_US;
+}
+
 bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
     if (!admission_has_supply(c, s, index)) return false;
     if (admission_makes_loop(c, s, child, index)) return false;
-    if (!starved && is_given(c, s, index)) return false;
+    if (is_given(c, s, index, starved) && !(starved && is_back(c, s, child, index))) return false;
     /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
     if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
         return true;
-    return uplink_admits(c, s, index, starved);
+    /* Without heads nothing can be verified, so a newcomer would do nothing but ask around. */
+    bool is_due = index == SUPPLY_HEADS && starved && c->node->uplink.rate_bps > 0 &&
+                  admission_holders(c, s->track, index) < HEADS_ANYWAY;
+    return is_due || uplink_admits(c, s, index, starved);
 }
 
 uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {

@@ -52,9 +52,24 @@ static struct neighbour *least_of(const struct channel *c, const struct stream *
     return least;
 }
 
-/* Of what nobody else has from the source all others hang on this child. */
-static bool is_last(const struct channel *c, const struct stream *s, unsigned index) {
-    return c->is_source && admission_holders(c, s->track, index) < 2;
+static bool holds(const struct neighbour *nb, const struct stream *s, unsigned index) {
+    return nb->streams[s->track].child_granted >> index & 1 && admission_is_there(nb);
+}
+
+/* The source's child on which all others hang, or most: the first that had the substream, as long
+ * as it has. Whatever else is worth more, where this one loses it everybody does. */
+static bool is_root(const struct channel *c, struct stream *s, const struct neighbour *child,
+                    unsigned index) {
+    if (!c->is_source) return false;
+    const struct neighbour *root = NULL;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        if (!holds(nb, s, index)) continue;
+        if (neighbour_id4(nb) == s->roots[index]) return nb == child;
+        if (root == NULL || admission_worth_bps(nb) > admission_worth_bps(root)) root = nb;
+    }
+    if (root != NULL) s->roots[index] = neighbour_id4(root);
+    return root == child;
 }
 
 static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index) {
@@ -139,7 +154,7 @@ static unsigned score_of(const struct stream *s, const struct neighbour *nb) {
 
 /* The child with the lowest score, and of what it has the substream that fewest others ask for in
  * vain. */
-static struct neighbour *lowest(const struct channel *c, const struct stream *s,
+static struct neighbour *lowest(const struct channel *c, struct stream *s,
                                 const struct neighbour *except, unsigned except_index,
                                 unsigned *ret_index) {
     struct neighbour *low = NULL;
@@ -158,7 +173,7 @@ static struct neighbour *lowest(const struct channel *c, const struct stream *s,
     uint32_t granted = low->streams[s->track].child_granted & ~(1u << except_index);
     for (; granted; granted &= granted - 1) {
         unsigned index = (unsigned)__builtin_ctz(granted);
-        if (c->is_source && admission_holders(c, s->track, index) < 2) continue;
+        if (is_root(c, s, low, index)) continue;
         if (best == SUPPLIES || s->hunger[index] < s->hunger[best]) best = index;
     }
     *ret_index = best;
@@ -174,7 +189,7 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
     if (admission_saves(c) && admission_copies(c, s->track, index) > 0) return false;
     unsigned other = 0;
     struct neighbour *low = lowest(c, s, child, index, &other);
-    if (low == NULL || is_last(c, s, other)) return false;
+    if (low == NULL) return false;
     if (score_of(s, low) + SCORE_MARGIN > score_of(s, child)) return false;
     end(c, s, low, other);
     return true;
@@ -224,8 +239,10 @@ static void end_copies(struct channel *c, struct stream *s) {
         for (size_t i = 0; i < c->neighbours_len; i++) {
             struct neighbour *nb = c->neighbours[i];
             if (!(nb->streams[s->track].child_granted >> most & 1)) continue;
+            if (is_root(c, s, nb, most)) continue;
             if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
         }
+        if (least == NULL) return;
         end(c, s, least, most);
     }
 }
@@ -250,12 +267,13 @@ static void settle_excess(struct channel *c, struct stream *s, struct neighbour 
         unsigned index = (unsigned)__builtin_ctz(ns->child_excess);
         bool is_over = admission_granted_bps(n) + n->uplink.control_bps >
                        uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT;
-        if (is_over && !is_last(c, s, index)) end(c, s, nb, index);
+        if (is_over && !is_root(c, s, nb, index)) end(c, s, nb, index);
     }
     ns->child_changed = c->grants_changed = true;
 }
 
 void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us) {
+    c->tally.is_granted_known = false; /* who has vanished is noticed by the time alone */
     if (!c->is_source && !s->has_end) end_lost(c, s, now_us);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour_stream *ns = &c->neighbours[i]->streams[s->track];

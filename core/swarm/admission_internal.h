@@ -6,6 +6,7 @@
 #include "core/swarm/admission.h"
 
 #define SOURCE_COPIES 1          /* of a substream, that the source gives freely */
+#define SOURCE_COPIES_STARVED 2  /* and so many more to those that have it from nobody */
 #define CROWD 4                  /* neighbours from which on the source saves */
 #define ADMIT_STARVED_PERCENT 97 /* of the uplink, to those who have the substream from nobody */
 #define WORTH_RATIO 2            /* for which a child takes another's place */
