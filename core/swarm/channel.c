@@ -270,6 +270,7 @@ void channel_tick(struct channel *c, uint64_t now_us) {
                                                 : TICK_IDLE_US);
     cells_tick(c, now_us);
     supply_tick(c, now_us);
+    first_tick(c, now_us);
     repair_tick(c, now_us);
     count_tick(c, now_us);
     play_step(c, now_us);

@@ -161,7 +161,7 @@ int64_t supply_least_arrival_us(const struct supply *supply);
 void supply_set_start(struct stream *s, const struct neighbour *from, const struct head *h,
                       uint64_t now_us);
 
-/* repair.c */
+void first_tick(struct channel *c, uint64_t now_us); /* first.c, and below repair.c */
 void repair_tick(struct channel *c, uint64_t now_us);
 void repair_take_gap(struct neighbour *nb, const struct gap *m, uint64_t now_us);
 void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_t index,

@@ -4,6 +4,8 @@
  * hole is given that time first. Then a neighbour is asked that holds the chunk, as it says, or as
  * its lag does; another one each time. Requests have a budget, and whole substreams without a
  * parent are left alone: where much is missing all are short of uplink. */
+#include "core/swarm/repair.h"
+
 #include "core/base/err.h"
 #include "core/swarm/engine.h"
 
@@ -27,11 +29,10 @@
 #define BACKOFF_MAX 3               /* doublings of the wait for an answer */
 #define URGENT_US (150 * US_PER_MS) /* after a chunk was first heard of */
 
-/* One that has not answered yet whether it is there may be gone. */
-static bool can_ask(const struct neighbour *nb) {
-    if (nb->probed_us > neighbour_received_us(nb)) return false;
-    return nb->has_hello && nb->flags & PEER_UPLOADS && !neighbour_is_doomed(nb) &&
-           link_state(nb->link) == LINK_UP;
+bool repair_can_ask(const struct neighbour *nb, uint64_t now_us) {
+    if (nb->probed_us > neighbour_received_us(nb) || neighbour_is_silent(nb, now_us)) return false;
+    return nb->has_hello && nb->follows == nb->channel->manifest.broadcast &&
+           nb->flags & PEER_UPLOADS && !neighbour_is_doomed(nb) && link_state(nb->link) == LINK_UP;
 }
 
 /* It was asked for this already, and has had no time to be asked again. */
@@ -59,6 +60,12 @@ static bool probably_holds(const struct channel *c, const struct neighbour *nb,
     return age_us > (int64_t)most * LAG_UNIT_US + HELD_MARGIN_US;
 }
 
+bool repair_holds(const struct neighbour *nb, const struct stream *s, const struct slot *slot,
+                  uint64_t now_us) {
+    return neighbour_holds(nb, s->track, slot->number) ||
+           probably_holds(nb->channel, nb, s, slot, now_us);
+}
+
 /* Who is asked (for the head where `cells` is 0): a neighbour that holds the whole chunk, one that
  * is proven before others, from a random one on, and another one each time; where it is urgent,
  * failing that, the source or a parent, which may hold the cells already. */
@@ -71,12 +78,10 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
-        if (!can_ask(nb) || neighbour_is_silent(nb, now_us)) continue;
-        if (nb->follows != c->manifest.broadcast) continue;
-        bool holds = neighbour_holds(nb, s->track, number);
+        if (!repair_can_ask(nb, now_us)) continue;
+        bool holds = repair_holds(nb, s, slot, now_us);
         bool may_hold =
             is_urgent && (nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0);
-        holds = holds || probably_holds(c, nb, s, slot, now_us);
         bool is_fresh = holds && !was_asked(nb, s, number, cells, now_us);
         /* The source has it for certain, and its uplink is everyone's: others first. */
         bool is_last_resort = nb->role == ROLE_SOURCE && slot->requests < OTHERS_FIRST;
@@ -130,7 +135,7 @@ static uint64_t due_us_of(const struct slot *slot, const struct supply *supply) 
 /* Cells that are missing, not asked for, and no longer to be waited for: those without a parent at
  * once, the others when the parent has had time for a repair of its own. */
 static uint64_t overdue(const struct stream *s, const struct slot *slot, struct patience *patience,
-                        uint64_t now_us) {
+                        bool is_joining, uint64_t now_us) {
     uint64_t missing = slot->missing;
     if (now_us < slot->request_until_us) missing &= ~slot->requested;
     uint64_t due = 0;
@@ -141,6 +146,7 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, struct 
         /* A parent that was asked after the head came owes it since then; one that took over later
          * does not owe it at all. */
         bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from;
+        if (is_owed && is_joining) continue;
         uint64_t due_us = is_owed ? due_us_of(slot, supply) : slot->head_us;
         uint64_t since_us = is_owed ? u64_max(due_us, supply->asked_us) : due_us;
         uint64_t waited_us = now_us - since_us;
@@ -178,23 +184,29 @@ static bool has_budget(struct channel *c, uint64_t now_us) {
     return b->tokens >= 1;
 }
 
-static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
-                         struct patience *patience, uint64_t now_us) {
-    if (now_us - slot->head_us < SUPPLY_PATIENCE_US) return false; /* nobody's is less */
-    uint64_t late_us = channel_lateness_us(c, slot->capture_us, now_us);
-    if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
-    uint64_t cells = overdue(s, slot, patience, now_us);
-    if (cells == 0 || !has_budget(c, now_us)) return false;
-    struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
-    if (nb == NULL) return false;
-    uint64_t until_us = request(c, s, nb, slot->number, cells, false, backoff_of(slot), now_us);
+bool repair_request(struct channel *c, struct stream *s, struct neighbour *nb, struct slot *slot,
+                    uint64_t cells, bool head, uint64_t now_us) {
+    uint64_t until_us = request(c, s, nb, slot->number, cells, head, backoff_of(slot), now_us);
     if (until_us == 0) return false;
-    c->repairs.tokens -= __builtin_popcountll(cells);
     /* One clock for all that is asked of the chunk: the earliest answer that is due. */
     bool waits = (slot->requested & slot->missing) != 0 && now_us < slot->request_until_us;
     slot->requested |= cells;
     slot->requests++;
     slot->request_until_us = waits ? u64_min(slot->request_until_us, until_us) : until_us;
+    return true;
+}
+
+static bool repair_cells(struct channel *c, struct stream *s, struct slot *slot,
+                         struct patience *patience, bool is_joining, uint64_t now_us) {
+    if (now_us - slot->head_us < SUPPLY_PATIENCE_US) return false; /* nobody's is less */
+    uint64_t late_us = channel_lateness_us(c, slot->capture_us, now_us);
+    if (stream_lateness_us(s, late_us, now_us) > REPAIR_LATE_US) return false;
+    uint64_t cells = overdue(s, slot, patience, is_joining, now_us);
+    if (cells == 0 || !has_budget(c, now_us)) return false;
+    struct neighbour *nb = choose_holder(c, s, slot, cells, now_us);
+    if (nb == NULL) return false;
+    if (!repair_request(c, s, nb, slot, cells, false, now_us)) return false;
+    c->repairs.tokens -= __builtin_popcountll(cells);
     return true;
 }
 
@@ -225,8 +237,8 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
         if (slot == NULL) return;
         if (slot->chunk == NULL)
             requests += repair_head(c, s, slot, now_us);
-        else if (!is_joining)
-            requests += repair_cells(c, s, slot, &patience, now_us);
+        else
+            requests += repair_cells(c, s, slot, &patience, is_joining, now_us);
     }
 }
 

@@ -15,6 +15,11 @@
 #define ARRIVAL_WEIGHT 32
 #define ARRIVAL_MOST_US (500 * (int64_t)US_PER_MS) /* later than usual: of a backlog */
 #define START_NEAR_CHUNKS 64
+#define FETCH_MOST_US (750 * US_PER_MS) /* before now: a picture that others are asked for */
+#define FETCH_FROM 6                    /* so many of them; of fewer */
+#define FETCH_FEW_US (400 * US_PER_MS)
+#define WAIT_MOST_US                                                                               \
+    (1500 * US_PER_MS) /* so old, the next may be as far, and others may have room */
 
 bool supply_asks(const struct neighbour_stream *ns, unsigned index) {
     return index == SUPPLY_HEADS ? ns->asked_heads : ns->asked >> index & 1;
@@ -90,9 +95,14 @@ void supply_set_start(struct stream *s, const struct neighbour *from, const stru
     bool is_near = ns->has_grant_from && ns->grant_from <= h->number &&
                    h->number - ns->grant_from < START_NEAR_CHUNKS;
     if (s->kind == TRACK_AUDIO && is_near) start = ns->grant_from;
-    /* Its uplink has no room for what was: we take and pass on what comes from here, and play from
-     * the next random access point. */
-    bool waits = s->kind != TRACK_AUDIO && ns->has_grant_from && ns->grant_from > start;
+    /* Its uplink has no room for what was. Where that is much, we take and pass on what comes from
+     * here, and play from the next random access point, which comes about as soon; else the picture
+     * is fetched from others (first.c). */
+    uint64_t age_us = (uint64_t)h->random_access * h->duration_us;
+    bool is_sent = ns->has_grant_from && ns->grant_from <= start;
+    bool may_wait = ns->has_grant_from || age_us < WAIT_MOST_US;
+    uint64_t most_us = from->channel->neighbours_len < FETCH_FROM ? FETCH_FEW_US : FETCH_MOST_US;
+    bool waits = s->kind != TRACK_AUDIO && !is_sent && age_us > most_us && may_wait;
     if (waits) start = h->number;
     s->has_start = true;
     s->start_us = s->fed_us = now_us;

@@ -79,6 +79,9 @@ static void settle(struct channel *c, struct stream *s, struct neighbour *nb, un
     }
     supply->is_granted = granted;
     if (granted) {
+        /* Asked before we knew where we start: it says where it does. */
+        const struct neighbour_stream *ns = &nb->streams[s->track];
+        if (supply->owes_from == 0 && ns->has_grant_from) supply->owes_from = ns->grant_from;
         supply->refusals = 0;
         return;
     }

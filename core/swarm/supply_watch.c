@@ -234,6 +234,7 @@ static void adopt_eager(struct channel *c, struct stream *s, uint64_t now_us) {
             }
             supply->parent = nb;
             supply->is_granted = grants(ns, index);
+            supply->owes_from = supply->is_granted && ns->has_grant_from ? ns->grant_from : 0;
             if (supply->is_granted) trace_supply(nb, TRACE_GRANTED, s->track, index);
             supply->asked_us = supply->arrived_us = now_us;
         }

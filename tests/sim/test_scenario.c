@@ -346,7 +346,7 @@ static const char *const required[] = {
     "reference",      "static",         "flash-crowd",  "half-killed",        "partition",
     "free-riders",    "polluters",      "equivocation", "replayed-broadcast", "eclipse",
     "source-restart", "skewed-uplinks", "thin-source",  "keyframes",          "low-rate",
-    "low-rate-audio", "lossy",          "tiny",         "source-only"};
+    "low-rate-audio", "lossy",          "tiny",         "source-only",        "wan"};
 
 Test(scenario, reads_each_file_of_the_tree) {
     for (size_t i = 0; i < ARRAY_LEN(required); i++) {

@@ -175,7 +175,8 @@ static void note_first(struct resident *p, const struct node_event *e, uint32_t 
     if (taken->has_from || !e->random_access) return;
     taken->has_from = true;
     taken->from = at;
-    if (p->first_us != TIME_NEVER) return;
+    /* Sound alone is no start, where there is a picture. */
+    if (p->first_us != TIME_NEVER || (e->track != VIDEO && w->scenario.bitrate > 0)) return;
     p->first_us = now(w);
     if (w->is_measuring && p->started_us >= w->window_us)
         note_startup(w, p->first_us - p->started_us);
