@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import figures
+import plot
 from lab import Lab, LabError, built
 
 COMPARE = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge,
@@ -187,7 +188,8 @@ class Run:
         self.scenario, self.lab, self.folder = scenario, lab, folder
         self.processes, self.runs, self.values = {}, {}, {}
         self.kills, self.later = [], []
-        self.since_stats = self.since_us = self.since_clock = None
+        self.since_stats = self.since_us = self.since_clock = self.start_us = None
+        self.lines = {}  # of --stats, by process, once it is over
 
     def fill(self, text, **own):
         """Words in braces; other braces stay."""
@@ -275,7 +277,7 @@ class Run:
 
     def go(self):
         """Until the scenario's end, or the router's."""
-        start = time.monotonic()
+        start, self.start_us = time.monotonic(), int(time.time() * 1e6)
         self.later = [(start + at, do) for at, do in self.schedule()]
         with selectors.DefaultSelector() as wake:
             wake.register(self.lab.router.stdout, selectors.EVENT_READ)
@@ -324,7 +326,7 @@ class Run:
     def result(self):
         stats, seconds = self.lab.stats(), time.monotonic() - self.since_clock
         self.lab.end(self.processes.values())
-        lines = {name: self.lines_of(name) for name in self.processes}
+        lines = self.lines = {name: self.lines_of(name) for name in self.processes}
         stats["processes"] = {name: {"exit": p.returncode} for name, p in self.processes.items()}
         for name, some in lines.items():
             if some:
@@ -347,9 +349,19 @@ class Run:
         return stats
 
 
-def play(scenario, seed=1, keep=None):
+    def svg(self):
+        """The run over its seconds; what was done is marked, those that come by and by are not."""
+        name = os.path.splitext(os.path.basename(self.scenario.path))[0]
+        kills = [(kill["utc_us"] - self.start_us) / 1e6 for kill in self.kills]
+        marks = {at for at, kind, _ in self.scenario.events if kind != "kill-parents"}
+        return plot.svg(f"{name}, {len(self.lines)} processes", self.lines, self.start_us,
+                        self.scenario.seconds, sorted({*marks, *kills}))
+
+
+def play(scenario, seed=1, keep=None, draw=None):
     """Runs it. The result is the router's, with "processes", "seconds", "wrong" and "scenario".
-    `keep` is an empty folder in which what the processes write and say stays."""
+    `keep` is an empty folder in which what the processes write and say stays, `draw` a file that
+    gets the run over its seconds, as SVG."""
     with contextlib.ExitStack() as stack:
         folder = keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="shoal-lab-"))
         lab = stack.enter_context(Lab(seed))
@@ -361,6 +373,9 @@ def play(scenario, seed=1, keep=None):
         lab.command("mark")
         run.go()
         result = run.result()
+        if draw:
+            with open(draw, "w", encoding="utf-8") as f:
+                f.write(run.svg())
     result["scenario"] = os.path.splitext(os.path.basename(scenario.path))[0]
     result["seed"] = seed
     result["wrong"] = judge(result, scenario.expectations)

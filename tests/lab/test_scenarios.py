@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import figures
+import plot
 from lab import ROOT, missing
 from scenario import Scenario, ScenarioError, judge, spread
 
@@ -29,6 +30,35 @@ RESULT = {"hosts": {"a": {"sent": 5}, "b": {"sent": 7}}}
 PERCENTILES = ((0.1, 1), (0.5, 5), (0.51, 6), (0.95, 10), (1, 10))
 JUDGED = (("hosts.a.sent", "==", 5, 0), ("hosts.*.sent", ">", 4, 0), ("hosts.*.sent", ">", 5, 1),
           ("hosts.*.sent", "<", 5, 2), ("hosts.c.sent", "==", 5, 1), ("hosts.a", "==", 5, 1))
+
+
+def line_of(role, second):
+    """Of --stats: ten chunks and 125,000 bytes a second, one chunk missed in the third."""
+    return {"role": role, "t_us": second * 1000000, "uptime_us": second * 1000000,
+            "cpu_us": second * 20000, "lag_us": {"p50": 200000, "p95": 300000, "p99": 400000},
+            "chunks": {"ok": 10 * second, "missed": int(second > 2)},
+            "bytes": {"out": 125000 * second}, "datagrams": {"out": 0}}
+
+
+def draws():
+    """Returns what is wrong with a drawing of four seconds, of which one lacks a chunk."""
+    wrong = []
+    lines = {role: [line_of(role, s) for s in range(5)] for role in ("source", "viewer")}
+    lines["entrance"] = []
+    panels = {title: dict(curves) for title, _, curves in plot.panels(lines, 0)}
+    for title, name, expected in (
+            ("lag of all viewers' chunks, ms", "p50", [(1, 200), (2, 200), (3, 300), (4, 200)]),
+            ("chunks missed by all viewers, a second", "missed", [(1, 0), (2, 0), (3, 1), (4, 0)]),
+            ("sent, Mb/s", "source", [(s, 1) for s in range(1, 5)]),
+            ("sent, Mb/s", "relays", []),
+            ("processor time, percent of a core", "viewers, most", [(s, 2) for s in range(1, 5)])):
+        drawn = [(s, round(v, 6)) for s, v in panels[title][name]]
+        if drawn != expected:
+            wrong.append(f"{title}, {name}: {drawn}")
+    svg = plot.svg("four seconds", lines, 0, 4, [2])
+    if svg.count("<polyline") != 10 or svg.count("<line ") != 4 or "</svg>" not in svg:
+        wrong.append("curves or marks are missing in the drawing")
+    return wrong
 
 
 def path_of(name):
@@ -75,8 +105,8 @@ def run(name):
 
 
 def main():
-    wrong = reads()
-    print("\n".join(wrong) or "passed reads")
+    wrong = reads() + draws()
+    print("\n".join(wrong) or "passed reads and draws")
     if wrong:
         return 1
     if reason := missing():
