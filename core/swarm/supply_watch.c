@@ -166,8 +166,8 @@ static void check(struct channel *c, struct stream *s, unsigned index,
     bool is_unanswered = !supply->is_granted && now_us - supply->asked_us > GRANT_WAIT_US &&
                          now_us - supply->asked_us > 3 * neighbour_rtt_us(supply->parent);
     bool is_loop = supply->loop_us != 0 && now_us - supply->loop_us > LOOP_WAIT_US;
-    /* What else it was just asked for, it will not answer either. What flowed is judged by itself: a
-     * process that got no processor for a while is soon back. */
+    /* What else it was just asked for, it will not answer either. What flowed is judged by itself:
+     * a process that got no processor for a while is soon back. */
     bool is_given_up = !supply->is_granted && neighbour_is_lost(supply->parent);
     bool is_gone = is_unanswered || is_loop || is_given_up || is_silent(c, s, supply, now_us);
     if (!is_gone && !(is_late(c, s, index, late, now_us) && may_move_late(s, now_us))) return;
