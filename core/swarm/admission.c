@@ -187,8 +187,10 @@ bool admission_grants(const struct channel *c, const struct stream *s,
     /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
     if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
         return true;
-    /* Without heads nothing can be verified, so a newcomer would do nothing but ask around. */
-    bool is_due = index == SUPPLY_HEADS && starved && c->node->uplink.rate_bps > 0 &&
+    /* Without heads nothing can be verified, so a newcomer would do nothing but ask around. A
+     * source that is thin has no room to be kind: all hang on it. */
+    bool is_due = index == SUPPLY_HEADS && starved && !c->is_source &&
+                  c->node->uplink.rate_bps > 0 &&
                   admission_holders(c, s->track, index) < HEADS_ANYWAY;
     return is_due || uplink_admits(c, s, index, starved);
 }

@@ -20,6 +20,11 @@
 #define PREEMPT_CLEAR_US (300 * US_PER_MS)
 #define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less */
 
+/* Since a time that is kept in milliseconds, by its low bits. */
+static uint64_t since_us(uint32_t then_ms, uint64_t now_us) {
+    return (uint32_t)((uint32_t)(now_us / US_PER_MS) - then_ms) * US_PER_MS;
+}
+
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     unsigned excess = 0, granted = 0;
     for (size_t t = 0; t < c->streams_len; t++)
@@ -56,8 +61,9 @@ static bool holds(const struct neighbour *nb, const struct stream *s, unsigned i
     return nb->streams[s->track].child_granted >> index & 1 && admission_is_there(nb);
 }
 
-/* The source's child on which all others hang, or most: the first that had the substream, as long
- * as it has. Whatever else is worth more, where this one loses it everybody does. */
+/* The source's child on which all others hang, or most: who was worth most when that was first
+ * asked, as long as it has the substream. Who comes later may be worth more, but where this one
+ * loses it everybody does. */
 static bool is_root(const struct channel *c, struct stream *s, const struct neighbour *child,
                     unsigned index) {
     if (!c->is_source) return false;
@@ -65,10 +71,10 @@ static bool is_root(const struct channel *c, struct stream *s, const struct neig
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour *nb = c->neighbours[i];
         if (!holds(nb, s, index)) continue;
-        if (neighbour_id4(nb) == s->roots[index]) return nb == child;
+        if ((uint16_t)neighbour_id4(nb) == s->roots[index]) return nb == child;
         if (root == NULL || admission_worth_bps(nb) > admission_worth_bps(root)) root = nb;
     }
-    if (root != NULL) s->roots[index] = neighbour_id4(root);
+    if (root != NULL) s->roots[index] = (uint16_t)neighbour_id4(root);
     return root == child;
 }
 
@@ -132,9 +138,9 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
         return false;
     uint64_t clear_bps = admission_worth_bps(least) * WORTH_CLEAR;
     uint64_t wait_us = admission_worth_bps(child) < clear_bps ? PREEMPT_US : PREEMPT_CLEAR_US;
-    if (now_us - s->preempted_us[index] < wait_us) return false;
+    if (since_us(s->preempted_ms[index], now_us) < wait_us) return false;
     if (!may_ask_to_leave(c)) return false;
-    s->preempted_us[index] = now_us;
+    s->preempted_ms[index] = (uint32_t)(now_us / US_PER_MS);
     ask_to_leave(least, s, index, now_us);
     least->streams[s->track].child_heir = neighbour_id4(child);
     return true;
@@ -251,8 +257,8 @@ static void end_copies(struct channel *c, struct stream *s) {
 static void end_lost(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         const struct supply *supply = &s->supplies[index];
-        if (supply->is_granted) s->supplied_us[index] = now_us;
-        if (now_us - s->supplied_us[index] < LOST_US) continue;
+        if (supply->is_granted) s->supplied_ms[index] = (uint32_t)(now_us / US_PER_MS);
+        if (since_us(s->supplied_ms[index], now_us) < LOST_US) continue;
         for (size_t i = 0; i < c->neighbours_len; i++)
             if (c->neighbours[i]->streams[s->track].child_granted >> index & 1)
                 end(c, s, c->neighbours[i], index);

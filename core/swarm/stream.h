@@ -55,11 +55,12 @@ struct stream {
     struct supply supplies[SUPPLIES];
     struct neighbour_set children[SUPPLIES]; /* to whom each substream, or the heads, is granted */
     uint64_t came_us[SUPPLIES];              /* when a cell or head of each last came by itself */
-    uint64_t supplied_us[SUBSTREAMS_MAX];    /* when each last had a parent that grants it, */
-    uint64_t preempted_us[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
+    uint32_t supplied_ms[SUBSTREAMS_MAX];    /* when each last had a parent that grants it, */
+    uint32_t preempted_ms[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
     uint64_t fed_us;                         /* when all but a few substreams last had a parent */
     uint32_t overdue; /* substreams that lack cells for longer than they usually take */
-    uint32_t roots[SUBSTREAMS_MAX]; /* the source: whose id4 most others have it from */
+    uint16_t
+        roots[SUBSTREAMS_MAX];  /* the source: whose id4 (its low half) most others have it from */
     uint32_t told_dry;          /* of what neighbours were told at once that we have no supply */
     uint16_t hunger[SUPPLIES];  /* children that found nobody else, refused lately; decays */
     uint64_t newest_us;         /* when the newest head came, */

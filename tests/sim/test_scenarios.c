@@ -116,6 +116,29 @@ Test(scenarios, loss_in_bursts_is_made_good) {
     expect_within_1s(&s, 3, 0.85); /* worst 0.899 */
 }
 
+/* Heads beyond what its uplink carries, to all who lacked them, left 7 to 38 % of it. */
+Test(scenarios, a_source_with_hardly_more_uplink_than_the_stream_feeds_all) {
+    struct scenario s = load("thin-source", 60);
+    s.source_uplink = 1.2;
+    s.warmup = 15;
+    expect_within_1s(&s, 3, 0.80);
+}
+
+/* The next random access point is half a second away, and the newest one others have: 1,318 ms when
+ * that was waited for. */
+Test(scenarios, newcomers_do_not_wait_for_the_next_picture) {
+    struct scenario s;
+    char why[SCENARIO_WHY_MAX];
+    cr_assert_eq(scenario_load(".", "wan", &s, why, sizeof why), 0, "%s", why);
+    s.seconds = 1;
+    double sum_ms = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        run(&s, seed);
+        sum_ms += report.startup_p50_ms;
+    }
+    cr_expect_lt(sum_ms / 5, 1150, "%f ms", sum_ms / 5); /* 964 */
+}
+
 Test(scenarios, fifty_peers_do_with_real_cryptography) {
     struct scenario s = load("static", 50);
     s.crypto = true;
