@@ -59,8 +59,7 @@ struct stream {
     uint32_t preempted_ms[SUBSTREAMS_MAX];   /* and a child of ours last lost its place in it */
     uint64_t fed_us;                         /* when all but a few substreams last had a parent */
     uint32_t overdue; /* substreams that lack cells for longer than they usually take */
-    uint16_t
-        roots[SUBSTREAMS_MAX];  /* the source: whose id4 (its low half) most others have it from */
+    uint16_t roots[SUBSTREAMS_MAX]; /* (source) low id4 of the child that most have it through */
     uint32_t told_dry;          /* of what neighbours were told at once that we have no supply */
     uint16_t hunger[SUPPLIES];  /* children that found nobody else, refused lately; decays */
     uint64_t newest_us;         /* when the newest head came, */

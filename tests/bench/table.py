@@ -7,10 +7,13 @@ The ratios are of shoal to the best of the others in the same row: below 1 shoal
 import argparse
 import glob
 import json
-import math
 import os
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lab"))
+from plot import round_up, text  # noqa: E402
+
 ORDER = ("shoal", "srt-120", "srt-400", "hls", "hypercore")
 COLOURS = {"shoal": "#0072b2", "srt-120": "#d55e00", "srt-400": "#e69f00", "hls": "#009e73",
            "hypercore": "#cc79a7"}
@@ -88,16 +91,6 @@ def short(rows):
         lines.append(f"| {key[0]}, {key[1]} | " +
                      " | ".join(cell(some.get(name)) for name in ORDER) + f" | {ratio} |")
     return "\n".join(lines)
-
-
-def text(x, y, words, more=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{words}</text>'
-
-
-def round_up(value):
-    """To one, two or five, and so many zeros: the end of an axis."""
-    power = 10 ** math.floor(math.log10(value)) if value > 0 else 1
-    return next(m * power for m in (1, 2, 5, 10) if m * power >= value)
 
 
 def panel(rows, name, get, x, y):

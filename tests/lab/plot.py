@@ -89,7 +89,7 @@ def text(x, y, words, more=""):
 
 def round_up(value):
     """To one, two or five, and so many zeros: the end of an axis."""
-    power = 10 ** math.floor(math.log10(value))
+    power = 10 ** math.floor(math.log10(value)) if value > 0 else 1
     return next(m * power for m in (1, 2, 5, 10) if m * power >= value)
 
 
