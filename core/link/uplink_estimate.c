@@ -24,6 +24,7 @@
 #define ABOVE_STEPS 3
 #define GAIN_FAR 0.04   /* at most, and below that */
 #define QUIET_STEPS 100 /* without a queue: what it last carried is history */
+#define USED_SHARE 0.85 /* of the rate: less is no reason to raise it */
 #define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
@@ -115,6 +116,13 @@ static double aim_us(const struct uplink_estimate *u) {
     return packet > AIM_US ? packet : AIM_US;
 }
 
+/* Media come in bursts, and each waits a little: an uplink that is not in use has not shown that it
+ * carries more. */
+static bool is_used(const struct uplink_estimate *u) {
+    uint64_t bps = uplink_estimate_carried_bps(u);
+    return (double)bps >= USED_SHARE * (double)u->rate_bps;
+}
+
 static bool is_held(const struct uplink_estimate *u, double elapsed_us) {
     return u->held_us * HELD_SHARE >= elapsed_us;
 }
@@ -155,7 +163,7 @@ static void drain(struct uplink_estimate *u, double elapsed_us) {
 static double gain_of(struct uplink_estimate *u, double elapsed_us) {
     double lack = (aim_us(u) - u->queue_us) / (GENTLE * elapsed_us);
     if (lack < 0) return lack;
-    if (!is_held(u, elapsed_us)) return 0;
+    if (!is_held(u, elapsed_us) || !is_used(u)) return 0;
     double rate = (double)u->rate_bps, full = (double)u->full_bps;
     if (u->quiet_steps < QUIET_STEPS) u->quiet_steps++;
     /* Above what it last carried it is felt for: a queue is seen some steps late. */

@@ -45,6 +45,22 @@ Test(uplink_estimate, takes_what_is_sent_past_a_standing_queue_for_the_rate) {
     cr_assert_gt(uplink_estimate_bps(&u), before_bps);
 }
 
+/* A picture goes out in a burst, of which the end waits for the rate, and then nothing does. */
+Test(uplink_estimate, does_not_grow_while_little_of_it_is_used) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uint64_t now_us = second(&u, 0, 5000000, 20000, 1, false);
+    now_us = second(&u, now_us, 5000000, 4000, 0, true);
+    uint64_t full_bps = uplink_estimate_bps(&u);
+    now_us = second(&u, now_us, full_bps * 7 / 10, 0, 0, true);
+    uint64_t before_bps = uplink_estimate_bps(&u);
+    for (unsigned i = 0; i < 60; i++)
+        now_us = second(&u, now_us, full_bps * 7 / 10, 0, 0, true);
+    cr_assert_eq(uplink_estimate_bps(&u), before_bps);
+    (void)second(&u, now_us, before_bps, 0, 0, true);
+    cr_assert_gt(uplink_estimate_bps(&u), before_bps);
+}
+
 Test(uplink_estimate, says_nothing_about_a_single_link) {
     struct uplink_estimate u;
     uplink_estimate_init(&u, 0);
