@@ -6,6 +6,7 @@
 #include "core/swarm/engine.h"
 
 #define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each */
+#define THIN_PERCENT 150           /* of the stream: an uplink with no room for more than it */
 #define HEADS_ANYWAY 8             /* children that have nobody else get them without room */
 #define CELL_COST_PERCENT 108      /* of a substream's media: headers, and cells that are lost */
 #define HEADS_COST_PERCENT 3       /* of the stream */
@@ -145,14 +146,21 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
 
 bool admission_saves(const struct channel *c) { return c->is_source && c->neighbours_len >= CROWD; }
 
+bool admission_is_thin(const struct channel *c, const struct stream *s) {
+    uint64_t rate_bps = (uint64_t)s->substream_bps * s->substreams;
+    return capacity_is_known(&c->node->uplink.capacity) &&
+           uplink_capacity_bps(c->node) / THIN_PERCENT * 100 < rate_bps;
+}
+
 /* The source has given all copies of it that it gives freely, or, where all that hung on one who
  * died ask at once, to the starved: the others go to those that have got it (fill_holders). */
 static bool is_given(const struct channel *c, const struct stream *s, unsigned index,
                      bool starved) {
-    unsigned most = index == SUPPLY_HEADS ? SOURCE_HEADS : SOURCE_COPIES;
-    if (starved && index == SUPPLY_HEADS) return false;
-    if (starved) most += SOURCE_COPIES_STARVED;
-    return admission_saves(c) && admission_copies(c, s->track, index) >= most;
+    if (!admission_saves(c)) return false;
+    unsigned copies = admission_copies(c, s->track, index);
+    if (index != SUPPLY_HEADS) return copies >= SOURCE_COPIES + (starved ? SOURCE_COPIES_STARVED : 0);
+    if (admission_is_thin(c, s)) return copies >= SOURCE_HEADS_THIN;
+    return !starved && copies >= SOURCE_HEADS;
 }
 
 /* How long nothing of it may come. */

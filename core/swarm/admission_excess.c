@@ -201,6 +201,23 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
     return true;
 }
 
+/* Before it knew how thin its uplink is, the source has given the heads to all who asked. */
+static void end_heads(struct channel *c, struct stream *s) {
+    if (!admission_is_thin(c, s)) return;
+    if (admission_copies(c, s->track, SUPPLY_HEADS) <= SOURCE_HEADS_THIN) return;
+    struct neighbour *least = NULL;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        struct neighbour *nb = c->neighbours[i];
+        if (!nb->streams[s->track].child_heads) continue;
+        if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
+    }
+    if (least == NULL) return;
+    least->streams[s->track].child_heads = false;
+    least->streams[s->track].child_changed = c->grants_changed = true;
+    trace_supply(least, TRACE_CHILD_ENDED, s->track, SUBSTREAM_HEADS);
+    serve_index(s, least);
+}
+
 /* The source: copies beyond those that it gives freely. */
 static void mark_copies(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++)
@@ -288,7 +305,10 @@ void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us)
     }
     for (unsigned index = 0; index < SUPPLIES; index++)
         s->hunger[index] = (uint16_t)(s->hunger[index] * 7u / 8);
-    if (admission_saves(c)) mark_copies(c, s, now_us);
+    if (admission_saves(c)) {
+        mark_copies(c, s, now_us);
+        end_heads(c, s);
+    }
     if (c->is_source)
         end_copies(c, s);
     else if (s->kind == TRACK_VIDEO || c->streams_len == 1)

@@ -54,8 +54,7 @@ Test(uplink_estimate, does_not_grow_while_little_of_it_is_used) {
     uint64_t full_bps = uplink_estimate_bps(&u);
     now_us = second(&u, now_us, full_bps * 7 / 10, 0, 0, true);
     uint64_t before_bps = uplink_estimate_bps(&u);
-    for (unsigned i = 0; i < 60; i++)
-        now_us = second(&u, now_us, full_bps * 7 / 10, 0, 0, true);
+    for (unsigned i = 0; i < 60; i++) now_us = second(&u, now_us, full_bps * 7 / 10, 0, 0, true);
     cr_assert_eq(uplink_estimate_bps(&u), before_bps);
     (void)second(&u, now_us, before_bps, 0, 0, true);
     cr_assert_gt(uplink_estimate_bps(&u), before_bps);
