@@ -163,6 +163,8 @@ void media_describe(struct world *w);
 void media_go_on_air(struct world *w);
 /* Fragment `k` of a track, of bytes that are drawn; when it follows on the broadcast's start. */
 struct fragment *media_fragment(struct world *w, uint8_t track, uint64_t k, uint64_t capture_us);
+/* From a fragment's capture to its publication. */
+uint64_t media_delay_us(const struct world *w, uint8_t track);
 uint64_t media_at_us(const struct world *w, uint8_t track, uint64_t k);
 
 /* world_dht.c */

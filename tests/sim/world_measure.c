@@ -208,7 +208,7 @@ void measure_chunk(struct resident *p, const struct node_event *e) {
     /* Of an older broadcast, or of somebody else's. */
     if (at >= w->published_len[e->track]) return;
     uint64_t published_us = w->published_us[e->track][at];
-    if (e->capture_us != UTC_START_US + published_us) return;
+    if (e->capture_us + media_delay_us(w, e->track) != UTC_START_US + published_us) return;
     p->true_us = u64_min(p->true_us, now(w));
     if (!is_measured(p)) return;
     note_first(p, e, at);

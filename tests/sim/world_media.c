@@ -5,6 +5,7 @@
 
 #define INIT_TEXT "an initialisation segment"
 #define AUDIO_US 106667u
+#define SOUND_WAITS_US 40000u /* in the encoder, after the last sample of a fragment */
 #define FRAGMENT_BYTES 4096 /* as media/source.c: frames until so many bytes, */
 #define FRAGMENTS_LEAST 10  /* but so many fragments a second */
 
@@ -55,6 +56,11 @@ static bool is_sound(const struct world *w, uint8_t track) {
     return w->manifest.tracks[track].kind == TRACK_AUDIO;
 }
 
+/* What is captured is a fragment's first sample; sound goes out when the last is encoded. */
+uint64_t media_delay_us(const struct world *w, uint8_t track) {
+    return is_sound(w, track) ? AUDIO_US + SOUND_WAITS_US : 0;
+}
+
 uint64_t media_at_us(const struct world *w, uint8_t track, uint64_t k) {
     if (is_sound(w, track)) return k * AUDIO_US;
     return k * frames_each(&w->scenario) * US_PER_S / w->scenario.fps;
@@ -99,7 +105,8 @@ static void on_audio(void *context) {
     struct world *w = context;
     uint64_t at_us = w->broadcast_us + w->audio_frame * AUDIO_US;
     if (!is_on_air(w) || network_now(w->network) < at_us) return;
-    publish(w, media_fragment(w, w->audio_track, w->audio_frame, utc(w)));
+    uint64_t capture_us = utc(w) - media_delay_us(w, w->audio_track);
+    publish(w, media_fragment(w, w->audio_track, w->audio_frame, capture_us));
     w->audio_frame++;
     network_at(w->network, w->broadcast_us + w->audio_frame * AUDIO_US, on_audio, w);
 }
