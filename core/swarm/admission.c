@@ -158,7 +158,8 @@ static bool is_given(const struct channel *c, const struct stream *s, unsigned i
                      bool starved) {
     if (!admission_saves(c)) return false;
     unsigned copies = admission_copies(c, s->track, index);
-    if (index != SUPPLY_HEADS) return copies >= SOURCE_COPIES + (starved ? SOURCE_COPIES_STARVED : 0);
+    if (index != SUPPLY_HEADS)
+        return copies >= SOURCE_COPIES + (starved ? SOURCE_COPIES_STARVED : 0);
     if (admission_is_thin(c, s)) return copies >= SOURCE_HEADS_THIN;
     return !starved && copies >= SOURCE_HEADS;
 }

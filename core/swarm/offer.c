@@ -57,20 +57,15 @@ static bool find_median_offset(const struct stream *s, int64_t *ret_us) {
     return true;
 }
 
-/* Our clock at the arrival of media without any lag, less the source's at its capture. */
-static void fix_source_offset(struct channel *c) {
-    for (size_t t = 0; t < c->streams_len; t++) {
-        int64_t lag_us;
-        const struct stream *s = &c->streams[t];
-        if (!heads_lag(s, &lag_us)) continue;
-        c->has_source_offset = true;
-        int64_t by_heads_us = supply_least_arrival_us(&s->supplies[SUPPLY_HEADS]) - lag_us;
-        int64_t median_us = by_heads_us;
-        bool is_far =
-            find_median_offset(s, &median_us) && llabs(median_us - by_heads_us) > OFFSET_FAR_US;
-        c->source_offset_us = is_far ? median_us : by_heads_us;
-        return;
-    }
+static void fix_source_offset(struct stream *s) {
+    int64_t lag_us;
+    if (!heads_lag(s, &lag_us)) return;
+    s->has_source_offset = true;
+    int64_t by_heads_us = supply_least_arrival_us(&s->supplies[SUPPLY_HEADS]) - lag_us;
+    int64_t median_us = by_heads_us;
+    bool is_far =
+        find_median_offset(s, &median_us) && llabs(median_us - by_heads_us) > OFFSET_FAR_US;
+    s->source_offset_us = is_far ? median_us : by_heads_us;
 }
 
 static uint8_t lag_of(const struct channel *c, const struct stream *s, unsigned index) {
@@ -80,8 +75,8 @@ static uint8_t lag_of(const struct channel *c, const struct stream *s, unsigned 
     if (!admission_has_supply(c, s, index)) return LAG_NONE;
     int64_t lag = 0;
     if (index == SUPPLY_HEADS && !heads_lag(s, &lag)) return LAG_NONE;
-    if (index != SUPPLY_HEADS && !c->has_source_offset) return LAG_NONE;
-    if (index != SUPPLY_HEADS) lag = supply->arrival_us - c->source_offset_us;
+    if (index != SUPPLY_HEADS && !s->has_source_offset) return LAG_NONE;
+    if (index != SUPPLY_HEADS) lag = supply->arrival_us - s->source_offset_us;
     lag = (lag + LAG_UNIT_US / 2) / LAG_UNIT_US;
     if (lag < 1) return 1;
     return lag < LAG_NONE ? (uint8_t)lag : LAG_NONE - 1;
@@ -178,7 +173,8 @@ void offer_tick(struct channel *c, uint64_t now_us) {
         if (!nb->has_hello || link_state(nb->link) != LINK_UP) continue;
         bool is_due = news == NEWS_FOR_ALL || (news == NEWS_FOR_CHILDREN && is_child(nb)) ||
                       now_us - nb->offer_sent_us >= period_us;
-        if (is_due && !is_fixed) fix_source_offset(c);
+        for (size_t t = 0; is_due && !is_fixed && t < c->streams_len; t++)
+            fix_source_offset(&c->streams[t]);
         is_fixed = is_fixed || is_due;
         if (is_due) offer_send(nb, now_us);
         if (is_due && news == NEWS_NONE) c->have_us[i] = 0;

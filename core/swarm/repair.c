@@ -55,8 +55,8 @@ static bool probably_holds(const struct channel *c, const struct neighbour *nb,
     uint8_t most = 0;
     for (unsigned i = 0; i < s->substreams; i++)
         if (ns->lags[i] > most) most = ns->lags[i];
-    if (most == LAG_NONE || !c->has_source_offset) return false;
-    int64_t age_us = (int64_t)(now_us - slot->chunk->head->capture_us) - c->source_offset_us;
+    if (most == LAG_NONE || !s->has_source_offset) return false;
+    int64_t age_us = (int64_t)(now_us - slot->chunk->head->capture_us) - s->source_offset_us;
     return age_us > (int64_t)most * LAG_UNIT_US + HELD_MARGIN_US;
 }
 

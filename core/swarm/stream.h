@@ -68,6 +68,10 @@ struct stream {
     uint32_t period_us;     /* and the time from one capture to the next, smoothed */
     uint64_t late_since_us; /* parents that were given up for lateness since then */
     unsigned late_moves;
+    /* Our clock at an arrival less the source's at the capture, for what comes without any lag: of
+     * sound that is the time of a fragment's samples more than of a picture. */
+    bool has_source_offset;
+    int64_t source_offset_us;
     bool is_adopted; /* what was asked before the manifest came has found its supplies */
 
     bool was_fed; /* once all of it came */

@@ -155,9 +155,9 @@ static void take_next(struct stream *s, unsigned index, struct neighbour *nb, ui
 }
 
 /* How late it comes from the parent that it has. */
-static int64_t present_us(const struct channel *c, const struct supply *supply) {
-    if (!supply->has_arrival || !c->has_source_offset) return 0;
-    return supply->arrival_us - c->source_offset_us;
+static int64_t present_us(const struct stream *s, const struct supply *supply) {
+    if (!supply->has_arrival || !s->has_source_offset) return 0;
+    return supply->arrival_us - s->source_offset_us;
 }
 
 static bool may_move(const struct supply *supply) {
@@ -209,7 +209,7 @@ static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
         if (nb == NULL || !nb->has_hello) continue;
         int64_t cost = cost_of(c, s, nb, index, false, now_us);
-        int64_t gain_us = present_us(c, supply) - cost;
+        int64_t gain_us = present_us(s, supply) - cost;
         uint64_t dwell_us = gain_us > GAIN_LARGE_US ? DWELL_SHORT_US : DWELL_US;
         if (now_us - supply->asked_us < dwell_us || gain_us <= best_gain_us) continue;
         best = nb;
@@ -227,7 +227,7 @@ static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     if (!may_move(supply)) return;
     struct neighbour *nb = supply_best(c, s, SUPPLY_HEADS, true, now_us);
     if (nb == NULL || !nb->has_hello) return;
-    int64_t gain_us = present_us(c, supply) - cost_of(c, s, nb, SUPPLY_HEADS, false, now_us);
+    int64_t gain_us = present_us(s, supply) - cost_of(c, s, nb, SUPPLY_HEADS, false, now_us);
     if (gain_us < HEADS_GAIN_US) return;
     take_next(s, SUPPLY_HEADS, nb, now_us);
 }

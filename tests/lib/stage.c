@@ -194,7 +194,8 @@ static void cut_next(struct origin *src, uint64_t utc_us) {
     cut(src, broadcast_fragment(BROADCAST_VIDEO, src->number,
                                 random_access ? 4 * src->video_len : src->video_len, capture_us,
                                 random_access));
-    cut(src, broadcast_fragment(BROADCAST_AUDIO, src->number, src->audio_len, capture_us, true));
+    cut(src, broadcast_fragment(BROADCAST_AUDIO, src->number, src->audio_len,
+                                capture_us - src->sound_us, true));
     src->number++;
 }
 

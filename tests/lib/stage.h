@@ -48,6 +48,7 @@ struct origin {
     uint32_t number; /* of the next fragment; the same for both tracks */
     bool is_stopped;
     int64_t clock_error_us; /* of its capture times */
+    uint64_t sound_us;      /* from the capture of the sound to its publication */
     size_t chunks_len[2];
     struct chunk *chunks[2][STAGE_CHUNKS_MAX];
 };

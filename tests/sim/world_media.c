@@ -6,8 +6,8 @@
 #define INIT_TEXT "an initialisation segment"
 #define AUDIO_US 106667u
 #define SOUND_WAITS_US 40000u /* in the encoder, after the last sample of a fragment */
-#define FRAGMENT_BYTES 4096 /* as media/source.c: frames until so many bytes, */
-#define FRAGMENTS_LEAST 10  /* but so many fragments a second */
+#define FRAGMENT_BYTES 4096   /* as media/source.c: frames until so many bytes, */
+#define FRAGMENTS_LEAST 10    /* but so many fragments a second */
 
 static uint64_t utc(const struct world *w) { return UTC_START_US + network_now(w->network); }
 

@@ -78,6 +78,17 @@ Test(offer, needs_no_clocks_that_agree) {
     assert_lags(&m, HOP_LAGS, CELLS_LAGS_MOST, HEADS_LAGS_MOST);
 }
 
+/* The time of its samples is no lag: who took it for one would look for a better parent for ever.
+ */
+Test(offer, of_sound_leaves_out_what_passes_before_it_is_published) {
+    source.sound_us = 150 * US_PER_MS;
+    origin_start(&source, &stage, 0, 7, false);
+    struct actor *viewer = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(viewer, source.actor);
+    struct offer m = offer_of(viewer);
+    assert_lags(&m, HOP_LAGS, CELLS_LAGS_MOST, HEADS_LAGS_MOST);
+}
+
 Test(offer, adds_up_what_each_hop_takes) {
     origin_start(&source, &stage, 0, 7, false);
     struct node_config relays = {.role = ROLE_VIEWER, .max_upload_bps = 50000000};
