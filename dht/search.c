@@ -148,15 +148,16 @@ static int take_entry(struct search *s, const void *data, size_t len, uint64_t u
 static int take_fresh(struct search *s, struct lookup *l, const void *data, size_t len,
                       uint64_t utc_us, const struct discovery_handler *handler, void *ctx) {
     l->fresh_len++;
+    l->known_len++;
     if (l->is_entry) return take_entry(s, data, len, utc_us, handler, ctx);
     return take_holder(s, l, data, len, utc_us, handler, ctx);
 }
 
 bool search_round_end(struct lookup *l) {
-    bool crowded = l->values_len >= SEARCH_CROWDED;
+    bool crowded = l->known_len >= SEARCH_CROWDED && l->valid_len < SEARCH_ENOUGH;
     l->quiet_rounds = l->fresh_len > 0 ? 0 : l->quiet_rounds + 1;
     l->rounds++;
-    l->values_len = l->fresh_len = 0;
+    l->fresh_len = 0;
     return crowded && l->rounds < SEARCH_ROUNDS_MAX && l->quiet_rounds < SEARCH_QUIET_ROUNDS;
 }
 
@@ -165,7 +166,6 @@ void search_value(struct search *s, struct lookup *l, const void *data, size_t l
                   struct discovery_stats *stats) {
     s->counts.values++;
     stats->values++;
-    l->values_len++;
     int result;
     if (len == 0 || len > ENTRY_SIZE_MAX)
         result = REFUSED_SIZE;
@@ -175,6 +175,7 @@ void search_value(struct search *s, struct lookup *l, const void *data, size_t l
         result = take_fresh(s, l, data, len, utc_us, handler, ctx);
     if (result == ACCEPTED) {
         s->counts.valid++;
+        l->valid_len++;
         stats->values_valid++;
     } else if (result == REPEATED) {
         s->counts.repeated++;

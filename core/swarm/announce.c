@@ -14,6 +14,10 @@
 #define FIND_FIRST_US (2 * US_PER_S)
 #define FIND_MOST_US (30 * US_PER_S)
 #define FIND_CALM_US (60 * US_PER_S)
+#define FIND_RARE_US (600 * US_PER_S) /* with so many neighbours, who tell of others: */
+#define NEIGHBOURS_PLENTY 8           /* a look-up brings 100 KB, over uplinks that media fill */
+#define FIND_PERCENT_LEAST 75
+#define FIND_PERCENT_VARIES 51
 #define NEIGHBOURS_ENOUGH 4
 #define SILENCE_US                                                                                 \
     (5 * US_PER_S) /* on air, but no head: the source may have come back elsewhere                 \
@@ -103,19 +107,22 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
               &(struct queued_event){.type = NODE_EVENT_ANNOUNCE_ENTRY, .channel = c->index});
 }
 
-static void find(struct channel *c, uint64_t now_us) {
+/* From one look-up to the next. Those that came at once should not look at once. */
+static uint64_t find_period_us(struct channel *c, uint64_t now_us) {
     bool silent = !c->is_source && !c->ended && now_us - c->head_us > SILENCE_US;
     unsigned dialling, up = channel_links_up(c, &dialling, now_us);
-    bool is_calm = up >= NEIGHBOURS_ENOUGH && !silent;
-    if (is_calm) c->find_pause_us = FIND_FIRST_US;
-    uint64_t soonest_us = c->find_last_us + c->find_pause_us;
-    if (c->find_us == 0 || (!is_calm && soonest_us < c->find_us)) c->find_us = soonest_us;
-    if (now_us < c->find_us) return;
+    if (up < NEIGHBOURS_ENOUGH || silent) return c->find_pause_us;
+    c->find_pause_us = FIND_FIRST_US;
+    return (up < NEIGHBOURS_PLENTY ? FIND_CALM_US : FIND_RARE_US) / 100 * c->find_percent;
+}
+
+static void find(struct channel *c, uint64_t now_us) {
+    if (c->find_pause_us != 0 && now_us < c->find_us + find_period_us(c, now_us)) return;
     node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_FIND, .channel = c->index});
-    c->find_last_us = now_us;
+    c->find_us = now_us;
+    c->find_percent = (uint8_t)(FIND_PERCENT_LEAST + rng_below(&c->node->rng, FIND_PERCENT_VARIES));
     c->find_pause_us =
         c->find_pause_us == 0 ? FIND_FIRST_US : u64_min(c->find_pause_us * 3 / 2, FIND_MOST_US);
-    c->find_us = now_us + (is_calm ? FIND_CALM_US : c->find_pause_us);
 }
 
 void announce_tick(struct channel *c, uint64_t now_us) {

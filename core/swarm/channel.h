@@ -89,11 +89,12 @@ struct channel {
     uint64_t linked_us;           /* when a link to a neighbour was last up */
     uint64_t trim_us;             /* when memory that is idle is next given back */
     uint64_t tick_us;             /* when channel_tick is due */
-    uint64_t eager_us;   /* when another neighbour may be asked before there is a manifest */
-    uint64_t balance_us; /* when the parents are next rebalanced */
-    uint64_t find_us;    /* when holders are next looked up */
-    uint64_t find_last_us, find_pause_us;
-    uint64_t announce_us; /* when the next record is due, 0: not planned */
+    uint64_t eager_us;      /* when another neighbour may be asked before there is a manifest */
+    uint64_t balance_us;    /* when the parents are next rebalanced */
+    uint64_t find_us;       /* when holders were last looked up, */
+    uint64_t find_pause_us; /* and for how long they are not again, with few neighbours; 0: never */
+    uint8_t find_percent;   /* of the usual time, with more */
+    uint64_t announce_us;   /* when the next record is due, 0: not planned */
     uint64_t announce_epoch;
     uint64_t entry_us;
     uint64_t shed_us;

@@ -92,7 +92,7 @@ int node_join(struct node *n, const struct public_key *channel, const struct rea
     c->have_version = 1;
     c->has_read_key = read_key != NULL;
     if (read_key != NULL) c->read_key = *read_key;
-    c->find_us = c->tick_us = c->head_us = c->linked_us = now_us;
+    c->tick_us = c->head_us = c->linked_us = now_us;
     n->channels[n->channels_len++] = c;
     return c->index;
 }

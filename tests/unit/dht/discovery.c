@@ -199,6 +199,21 @@ Test(discovery, finds_three_good_records_among_five_hundred_of_junk_in_bounded_s
     static_list_free(list);
 }
 
+/* A get costs a question to each node for each value. */
+Test(discovery, asks_once_where_a_crowd_of_good_records_is_found) {
+    struct node n;
+    struct static_list *list = list_open(&n);
+    struct test_channel c = channel_from(1);
+    uint64_t now = epoch_at(UTC_US);
+    for (unsigned i = 0; i < 40; i++) announce(&n, &c, (uint8_t)(30 + i), now, UTC_S);
+    uint64_t before = discovery_stats(n.d).values;
+    search(&n, &c.channel.public);
+    cr_assert_eq(n.holders_len, 40);
+    cr_assert_eq(discovery_stats(n.d).values - before, 40);
+    node_close(&n);
+    static_list_free(list);
+}
+
 static void count_values(void *ctx, const struct public_key *channel,
                          const struct discovery_search *s) {
     (void)channel;

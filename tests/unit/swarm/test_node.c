@@ -149,6 +149,20 @@ Test(node, looks_for_holders_again_and_again_but_ever_more_slowly) {
     cr_assert_geq(a->finds - early, 300 / 40);
 }
 
+/* Neighbours tell of others, and a look-up takes uplink. */
+Test(node, hardly_looks_for_holders_with_neighbours_enough) {
+    source.video_len = 200;
+    origin_start(&source, &stage, 1, 7, false);
+    stage_introduce(a, source.actor);
+    for (unsigned i = 0; i < 7; i++)
+        stage_introduce(a, stage_node(&stage, 2 + i, &source.broadcast, NULL));
+    stage_run(&stage, 10 * US_PER_S);
+    cr_assert_geq(a->node->channels[0]->neighbours_len, 8);
+    unsigned early = a->finds;
+    stage_run(&stage, 120 * US_PER_S);
+    cr_assert_eq(a->finds, early);
+}
+
 Test(node, announces_itself_once_an_epoch_while_it_holds_something) {
     origin_start(&source, &stage, 1, 7, false);
     stage_introduce(a, source.actor);
