@@ -144,8 +144,9 @@ static uint64_t overdue(const struct stream *s, const struct slot *slot, struct 
         unsigned substream = stream_substream(s, slot->number, index);
         const struct supply *supply = &s->supplies[substream];
         /* A parent that was asked after the head came owes it since then; one that took over later
-         * does not owe it at all. */
-        bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from;
+         * does not owe it at all, nor does one that is asked where others have refused. */
+        bool is_owed = supply->parent != NULL && slot->number >= supply->owes_from &&
+                       (supply->is_granted || supply->refusals == 0);
         if (is_owed && is_joining) continue;
         uint64_t due_us = is_owed ? due_us_of(slot, supply) : slot->head_us;
         uint64_t since_us = is_owed ? u64_max(due_us, supply->asked_us) : due_us;

@@ -127,7 +127,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
         link_ping(nb->peer->link, now_us);
         nb->probed_us = now_us;
     }
-    if (now_us - nb->probed_us > PROBE_ANSWER_US + 3 * rtt_us / 2) return true;
+    if (now_us - nb->probed_us > PROBE_ANSWER_US + rtt_us) return true;
     uint64_t wait_us = u64_max(u64_max(PARENT_SILENT_US, 4 * rtt_us), after_us);
     return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
 }
