@@ -146,6 +146,13 @@ bool admission_makes_loop(const struct channel *c, const struct stream *s,
 
 bool admission_saves(const struct channel *c) { return c->is_source && c->neighbours_len >= CROWD; }
 
+unsigned admission_source_copies(const struct channel *c, const struct stream *s) {
+    uint64_t rate_bps = (uint64_t)s->substream_bps * s->substreams;
+    if (!capacity_is_known(&c->node->uplink.capacity) || rate_bps == 0) return SOURCE_COPIES;
+    uint64_t copies = uplink_capacity_bps(c->node) / (COPY_RATES * rate_bps);
+    return (unsigned)u64_max(SOURCE_COPIES, u64_min(copies, SOURCE_COPIES_MOST));
+}
+
 bool admission_is_thin(const struct channel *c, const struct stream *s) {
     uint64_t rate_bps = (uint64_t)s->substream_bps * s->substreams;
     return capacity_is_known(&c->node->uplink.capacity) &&
@@ -159,7 +166,7 @@ static bool is_given(const struct channel *c, const struct stream *s, unsigned i
     if (!admission_saves(c)) return false;
     unsigned copies = admission_copies(c, s->track, index);
     if (index != SUPPLY_HEADS)
-        return copies >= SOURCE_COPIES + (starved ? SOURCE_COPIES_STARVED : 0);
+        return copies >= admission_source_copies(c, s) + (starved ? SOURCE_COPIES_STARVED : 0);
     if (admission_is_thin(c, s)) return copies >= SOURCE_HEADS_THIN;
     return !starved && copies >= SOURCE_HEADS;
 }

@@ -221,7 +221,8 @@ static void end_heads(struct channel *c, struct stream *s) {
 /* The source: copies beyond those that it gives freely. */
 static void mark_copies(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++)
-        while (admission_copies(c, s->track, index) > SOURCE_COPIES && may_ask_to_leave(c))
+        while (admission_copies(c, s->track, index) > admission_source_copies(c, s) &&
+               may_ask_to_leave(c))
             ask_to_leave(least_of(c, s, NULL, index, true), s, index, now_us);
 }
 

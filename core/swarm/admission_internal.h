@@ -6,6 +6,8 @@
 #include "core/swarm/admission.h"
 
 #define SOURCE_COPIES 1         /* of a substream, that the source gives freely */
+#define SOURCE_COPIES_MOST 4    /* where its uplink is wide: */
+#define COPY_RATES 6            /* one for so many stream rates that it carries */
 #define SOURCE_COPIES_STARVED 2 /* and so many more to those that have it from nobody */
 #define SOURCE_HEADS_THIN 2     /* children with heads, where its uplink has room for little else */
 #define CROWD 4                 /* neighbours from which on the source saves */
@@ -17,6 +19,8 @@
 uint64_t admission_worth_bps(const struct neighbour *nb);
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);
+/* Of a substream, that the source gives freely. */
+unsigned admission_source_copies(const struct channel *c, const struct stream *s);
 /* An uplink, as far as it is known, that carries the stream once and hardly more. */
 bool admission_is_thin(const struct channel *c, const struct stream *s);
 /* Children that have it, are there, and were not asked to take it elsewhere. */

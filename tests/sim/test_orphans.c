@@ -97,9 +97,9 @@ static unsigned count_felt(uint64_t seed) {
     return felt;
 }
 
-/* 24 of 100 were felt before neighbours told each other at once what they had lost; 9 to 10 of 100
- * since (400 kills, seeds 1 to 40), 5 to 14 where ten seeds alone are looked at. */
-Test(orphans, miss_nothing_in_six_of_seven_deaths_of_all_parents) {
+/* Of 400 kills (seeds 1 to 40) 70 were felt before cells were asked for while the parents were
+ * looked for, 25 since, and 1 since a source that can gives four copies. */
+Test(orphans, miss_nothing_in_forty_nine_of_fifty_deaths_of_all_parents) {
     uint64_t only = number_of("SEED", 0), seeds = number_of("SEEDS", SEEDS);
     unsigned felt = 0, kills = 0;
     for (uint64_t seed = only ? only : 1; seed <= (only ? only : seeds); seed++) {
@@ -107,5 +107,5 @@ Test(orphans, miss_nothing_in_six_of_seven_deaths_of_all_parents) {
         kills += KILLS;
     }
     printf("%u of %u felt\n", felt, kills);
-    cr_expect_leq(felt * 7, kills, "%u of %u", felt, kills);
+    cr_expect_leq(felt * 50, kills, "%u of %u", felt, kills);
 }

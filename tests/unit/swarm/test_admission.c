@@ -10,8 +10,9 @@
 #define DELAY_US (20 * US_PER_MS)
 #define ALL 0xffffu
 #define PART(n)                                                                                    \
-    ((16 + (n)-1) / (n)) /* of the source's substreams, that of a child among so many              \
-                          */
+    ((16 + (n)-1) / (n))      /* of the source's substreams, that of a child among so many         \
+                               */
+#define ONE_COPY_BPS 33000000 /* eleven times the stream: not enough for a second */
 #define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
 
 static struct stage stage;
@@ -93,12 +94,12 @@ static uint32_t subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t f
 static unsigned count(uint32_t substreams) { return (unsigned)__builtin_popcount(substreams); }
 
 Test(admission, gives_all_to_the_few_that_a_source_knows) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 3; i++) cr_assert_eq(subscribe(add_child(), ALL, 0), ALL);
 }
 
 Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass_it_on) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     offer(children[0], 3000000, 0); /* each is worth more than twice the next: nothing is spread */
     offer(children[1], 1000000, 0);
@@ -107,8 +108,16 @@ Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass
     cr_assert_eq(subscribe(children[2], ALL, 0), 0);
 }
 
-Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
+/* So that no death takes a substream from all. */
+Test(admission, gives_up_to_four_copies_where_the_uplink_is_wide) {
     set_up_source(100000000);
+    for (unsigned i = 0; i < 6; i++) add_child();
+    for (unsigned i = 0; i < 4; i++) cr_assert_eq(subscribe(children[i], 3, 0), 3);
+    cr_assert_eq(subscribe(children[4], 3, 0), 0);
+}
+
+Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
     uint32_t taken = 0;
@@ -124,7 +133,7 @@ Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_
 }
 
 Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
     cr_assert_eq(subscribe(children[1], ALL, SUBSCRIBE_STARVED), ALL);
@@ -141,7 +150,7 @@ Test(admission, takes_no_place_at_a_source_for_another_that_found_nobody_else) {
 }
 
 Test(admission, asks_the_youngest_of_those_that_are_worth_as_much_to_leave) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     cr_assert_eq(subscribe(children[1], ALL, 0), ALL);
     cr_assert_eq(subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
@@ -151,7 +160,7 @@ Test(admission, asks_the_youngest_of_those_that_are_worth_as_much_to_leave) {
 }
 
 Test(admission, names_no_more_than_four_others_that_have_room_to_whoever_is_refused) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     struct grant m;
     for (unsigned i = 0; i < 7; i++) {
         struct hostile_peer *p = add_child();
@@ -250,7 +259,7 @@ Test(admission, closes_no_circle) {
 }
 
 Test(admission, makes_room_for_a_child_that_passes_on_much) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
     offer(children[1], 20000000, 0);
@@ -267,7 +276,7 @@ Test(admission, makes_room_for_a_child_that_passes_on_much) {
 }
 
 Test(admission, makes_no_room_for_a_child_that_is_worth_about_as_much) {
-    set_up_source(100000000);
+    set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
     offer(children[0], 12000000, 0);
     offer(children[1], 20000000, 0);
