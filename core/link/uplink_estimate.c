@@ -24,7 +24,7 @@
 #define ABOVE_STEPS 3
 #define GAIN_FAR 0.04   /* at most, and below that */
 #define QUIET_STEPS 100 /* without a queue: what it last carried is history */
-#define USED_SHARE 0.85 /* of the rate: less is no reason to raise it */
+#define USED_SHARE 0.80 /* of the rate: less is no reason to raise it */
 #define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
