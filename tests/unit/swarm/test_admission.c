@@ -132,6 +132,29 @@ Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_
     cr_assert_eq(child_at(children[0])->child_excess, taken);
 }
 
+/* They are a fortieth of the stream each, and it has little more than the stream. */
+Test(admission, gives_heads_to_two_where_the_uplink_of_a_source_is_thin) {
+    set_up_source(COPY_BPS * 6 / 5);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    for (unsigned i = 0; i < 4; i++)
+        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+    for (unsigned i = 0; i < 4; i++) cr_assert_eq(child_at(children[i])->child_heads, i < 2);
+}
+
+/* It did not know of its uplink then. */
+Test(admission, takes_heads_back_where_the_uplink_of_a_source_is_thin) {
+    set_up_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    for (unsigned i = 0; i < 4; i++)
+        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+    for (unsigned i = 0; i < 4; i++) cr_assert(child_at(children[i])->child_heads);
+    parent->node->uplink.capacity.most_bps = COPY_BPS * 6 / 5;
+    stage_run(&stage, US_PER_S);
+    unsigned left = 0;
+    for (unsigned i = 0; i < 4; i++) left += child_at(children[i])->child_heads;
+    cr_assert_eq(left, 2);
+}
+
 Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
     set_up_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) add_child();
