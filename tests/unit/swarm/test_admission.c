@@ -109,11 +109,14 @@ Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass
 }
 
 /* So that no death takes a substream from all. */
-Test(admission, gives_up_to_four_copies_where_the_uplink_is_wide) {
+Test(admission, gives_a_copy_for_four_neighbours_where_the_uplink_is_wide) {
     set_up_source(100000000);
-    for (unsigned i = 0; i < 6; i++) add_child();
-    for (unsigned i = 0; i < 4; i++) cr_assert_eq(subscribe(children[i], 3, 0), 3);
-    cr_assert_eq(subscribe(children[4], 3, 0), 0);
+    for (unsigned i = 0; i < 7; i++) add_child();
+    cr_assert_eq(subscribe(children[0], 3, 0), 3);
+    cr_assert_eq(subscribe(children[1], 3, 0), 0);
+    add_child();
+    cr_assert_eq(subscribe(children[1], 3, 0), 3);
+    cr_assert_eq(subscribe(children[2], 3, 0), 0);
 }
 
 Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
