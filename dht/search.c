@@ -167,12 +167,14 @@ void search_value(struct search *s, struct lookup *l, const void *data, size_t l
     s->counts.values++;
     stats->values++;
     int result;
-    if (len == 0 || len > ENTRY_SIZE_MAX)
+    if (len == 0 || len > ENTRY_SIZE_MAX) {
         result = REFUSED_SIZE;
-    else if (was_seen(s, l, data, len))
+        l->known_len++; /* junk of any size crowds the key */
+    } else if (was_seen(s, l, data, len)) {
         result = REPEATED;
-    else
+    } else {
         result = take_fresh(s, l, data, len, utc_us, handler, ctx);
+    }
     if (result == ACCEPTED) {
         s->counts.valid++;
         l->valid_len++;

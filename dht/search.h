@@ -13,8 +13,7 @@
 /* A key with many values comes in a burst of datagrams, and OpenDHT's socket has the system's usual
  * buffer: of 500 values that four nodes sent over loopback, up to half were lost in a get. OpenDHT
  * ends it all the same; so a crowded key is asked again until two gets in a row brought nothing
- * new, or there are holders enough to dial: a get asks each of eight nodes for each value apart,
- * 240 datagrams and 100 KB for 30 of them. */
+ * new, or there are holders enough to dial: a get asks each of eight nodes for each value apart. */
 #define SEARCH_CROWDED 32 /* different values */
 #define SEARCH_ENOUGH 12  /* good ones */
 #define SEARCH_QUIET_ROUNDS 2
@@ -36,7 +35,7 @@ struct lookup {
     uint64_t started_us;
     unsigned rounds, quiet_rounds; /* gets that have ended; those in a row without news */
     uint64_t fresh_len;            /* of this round: values not seen before */
-    uint64_t known_len, valid_len; /* of all rounds; those handed on */
+    uint64_t known_len, valid_len; /* of all rounds: different values; those handed on */
 };
 
 struct found_holder {

@@ -181,6 +181,25 @@ Test(driver, may_bring_values_that_are_too_large) {
     node_close(&n);
 }
 
+static bool is_asked(void *node) {
+    (void)node;
+    return script.gets_len > 0;
+}
+
+/* They fill the socket's buffer as others do, and a good one may have been lost behind them. */
+Test(driver, is_asked_again_where_values_that_are_too_large_crowd_a_key) {
+    struct node n;
+    struct test_channel c = channel_from(1);
+    connect_scripted(&n);
+    cr_assert_eq(discovery_find(n.d, &c.channel.public, UTC_US), 0);
+    for (unsigned i = 0; i < 40; i++)
+        mailbox_post(mailbox_token(script.mailbox, script.gets[0]), MAIL_VALUE, true, NULL, 0);
+    answer(script.gets, &script.gets_len, MAIL_GET_DONE, true);
+    node_run_until(&n, is_asked);
+    cr_assert_eq(script.gets_len, 1);
+    node_close(&n);
+}
+
 Test(driver, may_fail_to_put_at_once) {
     struct node n;
     struct test_channel c = channel_from(1);
