@@ -176,6 +176,8 @@ static bool start_judge(struct pace *p, const struct pace_ack *ack, int32_t dela
     p->is_measured = true;
     p->delivered_kbps = p->period[0].delivered_kbps = (uint32_t)(carried / PACE_KBPS);
     pace_drain(p, ack, (double)queue_us, now_us);
+    /* The window held back more than the rate: nothing but what is in flight can stand. */
+    p->next_us = u64_min(p->next_us, now_us + bytes_us(p, ack->in_flight));
     return true;
 }
 

@@ -101,6 +101,7 @@ struct pace_ack {
     unsigned datagrams;
     uint64_t sent_us;     /* of the highest, on our clock */
     uint32_t received_us; /* of the highest, on the peer's */
+    uint64_t in_flight;   /* bytes that are not settled yet */
     uint64_t rtt_least_us;
     uint32_t shared_us; /* of queue in front of all paths, which somebody else sees to */
 };

@@ -137,6 +137,7 @@ void recovery_take_ack(struct link *l, const struct ack_frame *f, uint64_t now_u
     } else if (news.has_largest) {
         news.pace.rtt_least_us = rtt_least(&l->rtt, now_us);
         news.pace.shared_us = l->links->shared_us;
+        news.pace.in_flight = l->sent.bytes_in_flight;
         pace_on_ack(l->pace, &news.pace, now_us);
     }
 }

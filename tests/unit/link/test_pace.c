@@ -240,6 +240,32 @@ Test(pace, counts_no_pause_of_ours_as_the_paths) {
     cr_assert_geq(p.rate_bps, 2500000, "%lu", p.rate_bps);
 }
 
+/* A window of datagrams leaves at once and comes slowly, behind somebody else's: what the start's
+ * end pauses for is what is in flight, not what the rate would have sent meanwhile. */
+Test(pace, pauses_for_no_more_than_is_in_flight) {
+    struct pace p;
+    uint64_t now_us = US_PER_S;
+    pace_init(&p, now_us);
+    struct pace_ack ack = {.bytes = PACE_DATAGRAM, .datagrams = 1, .rtt_least_us = 80000};
+    for (unsigned i = 0; i < 2; i++) {
+        ack.sent_us = now_us + i;
+        ack.received_us = (uint32_t)(now_us + 40000);
+        pace_on_ack(&p, &ack, now_us + 80000 + i);
+    }
+    now_us += 500000;
+    for (unsigned i = 0; i < 20; i++) pace_charge(&p, PACE_DATAGRAM, now_us);
+    ack = (struct pace_ack){.bytes = 16 * PACE_DATAGRAM,
+                            .datagrams = 16,
+                            .sent_us = now_us,
+                            .received_us = (uint32_t)(now_us + 100000),
+                            .rtt_least_us = 80000,
+                            .in_flight = 4 * PACE_DATAGRAM};
+    now_us += 140000;
+    pace_on_ack(&p, &ack, now_us);
+    cr_assert_not(p.is_starting);
+    cr_assert_leq(p.next_us, now_us + ack.in_flight * 8 * US_PER_S / p.rate_bps + 1);
+}
+
 Test(pace, leaves_a_shared_queue_to_who_sees_to_it) {
     for (unsigned is_shared = 0; is_shared < 2; is_shared++) {
         struct pace p;
