@@ -11,6 +11,7 @@
 #define IP_UDP_OVERHEAD 28
 #define BURST_DATAGRAMS 8
 #define BURST_US (5 * US_PER_MS)
+#define REST_US (4 * US_PER_MS) /* between bursts: waking costs more than sending */
 #define DATAGRAM_COST (LINK_DATAGRAM_SIZE + IP_UDP_OVERHEAD)
 #define DEBT_MAX                                                                                   \
     (16 * DATAGRAM_COST)           /* of control: later it is forgiven, lest media stop for long */
@@ -376,11 +377,19 @@ static uint64_t path_deadline(const struct node *n) {
     return is_waiting ? n->uplink.paced_until_us : TIME_NEVER;
 }
 
+/* Until then the bucket is empty, and for as many datagrams more as come together in a rest. What
+ * else wakes the node meanwhile sends them sooner, one by one. */
+static uint64_t bucket_deadline(const struct uplink *u) {
+    int64_t together = (int64_t)(allowed_bps(u) * REST_US) / tokens_of(DATAGRAM_COST);
+    int64_t lacking = together * tokens_of(DATAGRAM_COST) - u->tokens;
+    return u->tokens_us + (uint64_t)lacking / allowed_bps(u) + 1;
+}
+
 uint64_t uplink_deadline(const struct node *n) {
     const struct uplink *u = &n->uplink;
     uint64_t deadline = path_deadline(n);
     if (deadline >= PACED_NEVER_US) return TIME_NEVER;
     if (!is_limited(u) || u->tokens >= 0) return deadline;
     if (u->rate_bps == 0) return TIME_NEVER;
-    return u64_max(deadline, u->tokens_us + (uint64_t)-u->tokens / allowed_bps(u) + 1);
+    return u64_max(deadline, bucket_deadline(u));
 }

@@ -78,6 +78,7 @@ static void host_receive(void *context, const struct datagram *d, uint64_t now_u
 
 static void host_expire(void *context, uint64_t now_us) {
     struct actor *a = context;
+    a->expiries++;
     node_expire(a->node, now_us);
     drain(a);
 }

@@ -33,6 +33,7 @@ struct actor {
     struct node *node;
     bool holds_events; /* leaves them in the node's ring */
     struct played played[TRACKS_MAX];
+    unsigned expiries; /* times that a deadline woke it */
     unsigned manifests, broadcasts, ends, finds, announces, entries, peers_up, bans, clocks;
     struct public_key banned;
     int ban_err;

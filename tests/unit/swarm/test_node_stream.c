@@ -130,6 +130,25 @@ Test(node_stream, a_viewer_that_may_not_upload_serves_nobody_and_still_watches) 
     cr_assert_eq(actor_stats(viewer).parents, 1);
 }
 
+/* 3 Mb/s through an uplink of 4 is a datagram every 2 ms; waking for each costs more than it. */
+Test(node_stream, a_limited_uplink_sends_several_datagrams_at_a_time) {
+    source.video_len = 12500;
+    origin_start(&source, &stage, 0, 7, false);
+    struct node_config config = {.role = ROLE_VIEWER, .max_upload_bps = 4000000};
+    struct actor *relay = stage_node(&stage, 1, &source.broadcast, &config);
+    struct actor *viewer = stage_node(&stage, 2, &source.broadcast, NULL);
+    network_set_path(stage.network, 2, 0, &(struct network_path){.loss = 1});
+    stage_introduce(relay, source.actor);
+    stage_introduce(viewer, relay);
+    stage_run(&stage, 2 * US_PER_S);
+    uint64_t media = actor_stats(relay).media_out;
+    unsigned before = relay->expiries;
+    stage_run(&stage, 2 * US_PER_S);
+    cr_assert_gt(actor_stats(relay).media_out - media, 700000);
+    cr_assert_leq(relay->expiries - before, 2 * 250, "%u", relay->expiries - before);
+    assert_plays(viewer, 80);
+}
+
 Test(node_stream, a_signed_end_ends_it_for_everyone_and_nothing_is_missed) {
     origin_start(&source, &stage, 0, 7, false);
     struct actor *viewers[3];
