@@ -26,6 +26,7 @@
 #define QUIET_STEPS 100 /* without a queue: what it last carried is history */
 #define USED_SHARE 0.80 /* of the rate: less is no reason to raise it */
 #define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
+#define FEW_MOST 1.12   /* of what was measured, with few links: jitter makes trains longer */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
     u->step_us = now_us;
@@ -41,6 +42,7 @@ void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us) {
 }
 
 void uplink_estimate_start(struct uplink_estimate *u, uint64_t bps) {
+    u->start_bps = u64_max(u->start_bps, bps);
     if (u->full_bps == 0) u->rate_bps = u64_max(u->rate_bps, bps);
 }
 
@@ -179,6 +181,18 @@ static double gain_of(struct uplink_estimate *u, double elapsed_us) {
     return lack < GAIN_NEAR ? lack : GAIN_NEAR;
 }
 
+/* A queue that few links see may be their paths', and theirs to see to; that none of them sees any
+ * is no proof either, as thin links tell late. */
+static void grow_few(struct uplink_estimate *u, double elapsed_us) {
+    unsigned below = 0;
+    for (unsigned at = 0; at < UPLINK_QUEUES && queue_of(at) < aim_us(u); at++)
+        below += u->seen[at];
+    if (u->links == 0 || below < u->links || !is_held(u, elapsed_us) || !is_used(u)) return;
+    double most = FEW_MOST * (double)u64_max(u->full_bps, u->start_bps);
+    double next = (double)u->rate_bps * (1 + GAIN_NEAR);
+    if (next <= most) u->rate_bps = (uint64_t)next;
+}
+
 static void adjust(struct uplink_estimate *u, double elapsed_us) {
     bool is_over = is_full(u, elapsed_us);
     if (u->calm_steps < UINT8_MAX) u->calm_steps++;
@@ -188,7 +202,9 @@ static void adjust(struct uplink_estimate *u, double elapsed_us) {
         u->settle_steps--;
     } else if (is_over) {
         drain(u, elapsed_us);
-    } else if (u->rate_bps > 0 && u->links >= UPLINK_LINKS_MIN) {
+    } else if (u->rate_bps > 0 && u->links < UPLINK_LINKS_MIN) {
+        grow_few(u, elapsed_us);
+    } else if (u->rate_bps > 0) {
         double next = (double)u->rate_bps * (1 + gain_of(u, elapsed_us));
         u->rate_bps = u64_max((uint64_t)next, RATE_MIN_BPS);
     }

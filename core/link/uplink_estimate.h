@@ -6,7 +6,8 @@
  * UPLINK_STEP_US the queue of each link that was sent to meanwhile, and paces all of them together
  * to uplink_estimate_bps.
  *
- * Not for a node with fewer than UPLINK_LINKS_MIN links in use: there the path's pacer does it. */
+ * With fewer than UPLINK_LINKS_MIN links in use no queue is taken for shared: there the path's
+ * pacer does it, and the rate rises by little, lest it hold back what the pacer would let go. */
 #ifndef UPLINK_ESTIMATE_H
 #define UPLINK_ESTIMATE_H
 
@@ -33,6 +34,7 @@ struct uplink_estimate {
     uint32_t queue_before_us, queue_first_us; /* of the two steps before that */
     uint32_t growth_us;                       /* and how much longer than before that */
     uint64_t carried_bps[UPLINK_CARRIED];
+    uint64_t start_bps; /* as it was told */
     uint64_t full_bps;  /* carried when a queue last stood */
     uint64_t drain_bps; /* while that drains, for so many */
     uint8_t drain_steps, settle_steps, full_steps, quiet_steps, calm_steps, above_steps,

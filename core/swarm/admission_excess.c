@@ -114,6 +114,8 @@ bool admission_spreads(struct channel *c, const struct stream *s, const struct n
                        unsigned index, uint64_t now_us) {
     if (!admission_saves(c) || index == SUPPLY_HEADS) return false;
     if (!(child->flags & PEER_UPLOADS) || has_of(child, s) >= part_of(c, s)) return false;
+    /* Both have it for a while: a thin uplink bears that once at a time. */
+    if (admission_is_thin(c, s) && !may_ask_to_leave(c)) return false;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
@@ -253,7 +255,11 @@ static void end_overload(struct channel *c, struct stream *s) {
  * for what comes late to all comes too late. */
 static void end_copies(struct channel *c, struct stream *s) {
     const struct node *n = c->node;
-    while (admission_granted_bps(n) + n->uplink.control_bps > admission_most_bps(n, 100)) {
+    /* Without it the heir of a thin source's child would lose again what that one is leaving. */
+    unsigned granted, excess = admission_is_thin(c, s) ? excess_of(c, &granted) : 0;
+    uint64_t leaving_bps = excess * admission_cost_bps(s, 0);
+    while (admission_granted_bps(n) + n->uplink.control_bps >
+           admission_most_bps(n, 100) + leaving_bps) {
         unsigned most = 0;
         for (unsigned index = 1; index < s->substreams; index++)
             if (admission_holders(c, s->track, index) > admission_holders(c, s->track, most))

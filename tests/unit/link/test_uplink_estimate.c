@@ -60,6 +60,33 @@ Test(uplink_estimate, does_not_grow_while_little_of_it_is_used) {
     cr_assert_gt(uplink_estimate_bps(&u), before_bps);
 }
 
+/* A step of one link: what was sent, as much as it allows; and the queue of the link. */
+static void step_alone(struct uplink_estimate *u, uint64_t now_us, uint64_t queue_us,
+                       bool is_held) {
+    uplink_estimate_sent(u, uplink_estimate_bps(u) / 8 / 10);
+    if (is_held) uplink_estimate_held(u, UPLINK_STEP_US);
+    uplink_estimate_link(u, queue_us);
+    uplink_estimate_step(u, now_us);
+}
+
+/* Its pacer knows better what its path carries, but a little above what a train has shown. */
+Test(uplink_estimate, grows_a_little_with_a_single_link_that_sees_no_queue) {
+    struct {
+        uint64_t queue_us;
+        bool is_held;
+        double least, most;
+    } cases[] = {{0, true, 1.1, 1.12}, {10000, true, 1, 1}, {0, false, 1, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct uplink_estimate u;
+        uplink_estimate_init(&u, 0);
+        uplink_estimate_start(&u, 3000000);
+        for (uint64_t s = 1; s <= 300; s++)
+            step_alone(&u, s * UPLINK_STEP_US, cases[i].queue_us, cases[i].is_held);
+        double grown = (double)uplink_estimate_bps(&u) / 3e6;
+        cr_assert(grown >= cases[i].least && grown <= cases[i].most, "%zu: %f", i, grown);
+    }
+}
+
 Test(uplink_estimate, says_nothing_about_a_single_link) {
     struct uplink_estimate u;
     uplink_estimate_init(&u, 0);
