@@ -182,7 +182,8 @@ static double gain_of(struct uplink_estimate *u, double elapsed_us) {
 }
 
 /* A queue that few links see may be their paths', and theirs to see to; that none of them sees any
- * is no proof either, as thin links tell late. */
+ * is no proof either, as thin links tell late. Of what was measured the most counts: a cut may have
+ * been too deep, and nothing but this undoes it here. */
 static void grow_few(struct uplink_estimate *u, double elapsed_us) {
     unsigned below = 0;
     for (unsigned at = 0; at < UPLINK_QUEUES && queue_of(at) < aim_us(u); at++)
