@@ -7,7 +7,10 @@
 
 #define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each */
 #define THIN_PERCENT 150           /* of the stream: an uplink with no room for more than it */
-#define HEADS_ANYWAY 8             /* children that have nobody else get them without room */
+#define HEADS_ANYWAY 8             /* children that have nobody else get them without room, */
+#define HEADS_SHARE_PERCENT 8      /* in so much of the uplink, or one */
+#define FANOUT_PERCENT 250         /* of the children that each substream could have at once: */
+#define FANOUT_LEAST 4             /* so many have the same one from us at most */
 #define CELL_COST_PERCENT 108      /* of a substream's media: headers, and cells that are lost */
 #define HEADS_COST_PERCENT 3       /* of the stream */
 #define ADMIT_PERCENT 90           /* of the uplink, to those who have the substream from another */
@@ -125,8 +128,11 @@ static bool uplink_admits(const struct channel *c, const struct stream *s, unsig
                           bool starved) {
     const struct node *n = c->node;
     if (n->uplink.rate_bps == 0) return false;
-    uint64_t capacity = starved ? admission_most_bps(n, ADMIT_STARVED_PERCENT)
-                                : uplink_capacity_bps(n) / 100 * ADMIT_PERCENT;
+    uint64_t capacity = uplink_capacity_bps(n) / 100 * ADMIT_PERCENT;
+    if (starved)
+        capacity = admission_most_bps(n, ADMIT_STARVED_PERCENT);
+    else if (index == SUPPLY_HEADS) /* small, and rather here than at a thin uplink */
+        capacity = uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT;
     uint64_t taken = admission_granted_bps(n) + n->uplink.control_bps + reserved_bps(c, s, index);
     return taken + admission_cost_bps(s, index) <= capacity;
 }
@@ -196,6 +202,22 @@ static bool is_back(const struct channel *c, const struct stream *s, const struc
            c->node->now_us - ns->child_refused_us < REFUSED_US;
 }
 
+/* All that hang on one of us for the same substream would ask for it at the same moment, and nobody
+ * would have it; who loses different ones finds them all around. */
+static bool has_fanout(const struct channel *c, const struct stream *s, unsigned index) {
+    if (c->is_source || index == SUPPLY_HEADS) return true;
+    uint64_t rate_bps = u64_max(admission_cost_bps(s, index) * s->substreams, 1);
+    uint64_t most = uplink_capacity_bps(c->node) / 100 * FANOUT_PERCENT / rate_bps;
+    return admission_holders(c, s->track, index) < u64_max(most, FANOUT_LEAST);
+}
+
+static bool may_give_heads(const struct channel *c, const struct stream *s) {
+    uint64_t cost_bps = u64_max(admission_cost_bps(s, SUPPLY_HEADS), 1);
+    uint64_t most = uplink_capacity_bps(c->node) / 100 * HEADS_SHARE_PERCENT / cost_bps;
+    most = u64_max(u64_min(most, HEADS_ANYWAY), 1);
+    return admission_holders(c, s->track, SUPPLY_HEADS) < most;
+}
+
 bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
     if (!admission_has_supply(c, s, index)) return false;
@@ -207,9 +229,8 @@ bool admission_grants(const struct channel *c, const struct stream *s,
     /* Without heads nothing can be verified, so a newcomer would do nothing but ask around. A
      * source that is thin has no room to be kind: all hang on it. */
     bool is_due = index == SUPPLY_HEADS && starved && !c->is_source &&
-                  c->node->uplink.rate_bps > 0 &&
-                  admission_holders(c, s->track, index) < HEADS_ANYWAY;
-    return is_due || uplink_admits(c, s, index, starved);
+                  c->node->uplink.rate_bps > 0 && may_give_heads(c, s);
+    return is_due || (uplink_admits(c, s, index, starved) && has_fanout(c, s, index));
 }
 
 uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {

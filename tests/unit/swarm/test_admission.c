@@ -9,10 +9,9 @@
 
 #define DELAY_US (20 * US_PER_MS)
 #define ALL 0xffffu
-#define PART(n)                                                                                    \
-    ((16 + (n)-1) / (n))      /* of the source's substreams, that of a child among so many         \
-                               */
-#define ONE_COPY_BPS 33000000 /* eleven times the stream: not enough for a second */
+/* Of the source's substreams, that of a child among so many. */
+#define PART(n) ((16 + (n)-1) / (n))
+#define ONE_COPY_BPS 33000000              /* eleven times the stream: not enough for a second */
 #define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
 
 static struct stage stage;
@@ -241,6 +240,23 @@ Test(admission, grants_no_more_than_the_uplink_carries) {
     granted += count(subscribe(other, 0xff, SUBSCRIBE_STARVED));
     cr_assert_leq(granted, 8);
     cr_assert_geq(granted, 6);
+}
+
+Test(admission, gives_a_substream_to_few_children_and_others_instead) {
+    (void)set_up_relay(COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) add_child();
+    for (unsigned i = 0; i < 4; i++) cr_assert_eq(subscribe(children[i], 1, SUBSCRIBE_STARVED), 1);
+    cr_assert_eq(subscribe(children[4], 3, SUBSCRIBE_STARVED), 2);
+}
+
+Test(admission, gives_heads_without_room_to_one_where_the_uplink_is_thin) {
+    (void)set_up_relay(COPY_BPS / 5);
+    for (unsigned i = 0; i < 3; i++) add_child();
+    cr_assert_neq(subscribe(children[0], 0xf, SUBSCRIBE_STARVED), 0);
+    for (unsigned i = 1; i < 3; i++) {
+        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+        cr_assert_eq(child_at(children[i])->child_heads, i == 1);
+    }
 }
 
 Test(admission, grants_nothing_where_nothing_may_be_uploaded) {
