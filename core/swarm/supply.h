@@ -35,6 +35,9 @@ bool supply_is_usable(const struct neighbour *nb);
 /* A parent has named somebody who has it, and who can be asked. */
 bool supply_names_holder(const struct channel *c, const struct stream *s, unsigned index,
                          uint64_t now_us);
+/* By its own word it has the substream, and room for a starved child. */
+bool supply_has_room(const struct neighbour *nb, const struct stream *s, unsigned index,
+                     uint64_t now_us);
 /* The first chunk that a new parent is asked for. */
 uint32_t supply_owed_from(const struct stream *s);
 /* The neighbour to ask, or NULL; `has_parent`: only for what would be better. */

@@ -17,10 +17,13 @@
 #define LOAD_COST_US (3 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
-#define DRY_PARENT_US (300 * US_PER_MS)         /* for a parent to find another */
-#define OFFER_LASTS 4                           /* periods */
-#define DWELL_US (5 * US_PER_S)       /* with a parent before it is left for a better one, */
-#define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
+#define HEADS_COST_MOST_US (300 * US_PER_MS)
+#define RELIEF_US (200 * (int64_t)US_PER_MS) /* that leaving a full parent is worth, */
+#define RELIEF_PLACES 2                      /* for one with so many places free */
+#define DRY_PARENT_US (300 * US_PER_MS)      /* for a parent to find another */
+#define OFFER_LASTS 4                        /* periods */
+#define DWELL_US (5 * US_PER_S)              /* with a parent before it is left for a better one, */
+#define DWELL_SHORT_US (1 * US_PER_S)        /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
 #define UNSTARTED_US (2 * US_PER_S) /* without anything to play: others may be better */
 #define BALANCE_MOVES 2             /* of one stream in one period */
@@ -69,6 +72,13 @@ static bool is_offer_good(const struct neighbour *nb, uint64_t now_us) {
     return nb->has_offer && now_us - nb->offered_us < OFFER_LASTS * channel_tell_us(nb->channel);
 }
 
+bool supply_has_room(const struct neighbour *nb, const struct stream *s, unsigned index,
+                     uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    return is_offer_good(nb, now_us) && ns->has_lags && ns->lags[index] != LAG_NONE &&
+           admission_spare_of_bps(nb, true) >= admission_cost_bps(s, index);
+}
+
 /* What we are worth to a parent: what we give, and could. Reckoned once in a step: every child
  * counts. */
 static uint64_t own_worth_bps(struct channel *c) {
@@ -84,6 +94,15 @@ static bool is_on_trial(const struct channel *c, const struct neighbour *nb, uns
     for (size_t t = 0; t < c->streams_len; t++)
         if (nb->streams[t].asked) return true;
     return false;
+}
+
+/* A copy of the heads is a small part of a fat uplink and a seventh of a thin one, which carries
+ * cells for it otherwise. */
+static int64_t heads_cost_us(const struct stream *s, const struct neighbour *nb, uint64_t now_us) {
+    if (!is_offer_good(nb, now_us)) return 0;
+    uint64_t uplink_bps = u64_max(nb->carried_bps + nb->spare_bps, 1);
+    uint64_t share_us = US_PER_S * admission_cost_bps(s, SUPPLY_HEADS) / uplink_bps;
+    return (int64_t)u64_min(share_us, HEADS_COST_MOST_US);
 }
 
 /* How late after the source's publication the substream would come from it, as far as that is
@@ -106,7 +125,9 @@ static int64_t cost_of(struct channel *c, const struct stream *s, const struct n
     bool is_full = is_offer_good(nb, now_us) &&
                    admission_spare_of_bps(nb, starved) < admission_cost_bps(s, index);
     if (is_full && index != SUPPLY_HEADS && own_worth_bps(c) <= nb->bar_bps) cost += FULL_COST_US;
-    if (index != SUPPLY_HEADS)
+    if (index == SUPPLY_HEADS)
+        cost += heads_cost_us(s, nb, now_us);
+    else
         cost += LOAD_COST_US * __builtin_popcount(nb->streams[s->track].asked);
     if (!supply_is_parent(c, nb)) cost += NEW_PARENT_COST_US;
     return cost;
@@ -198,6 +219,17 @@ static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
     }
 }
 
+/* The parent turns away whoever is starved, and this one would not: a place that is taken here is
+ * one that is free there. Who has just come with a fat uplink has neighbours that lack nothing. */
+static int64_t relief_us(const struct stream *s, const struct supply *supply,
+                         const struct neighbour *nb, unsigned index, uint64_t now_us) {
+    const struct neighbour *parent = supply->parent;
+    uint64_t cost_bps = admission_cost_bps(s, index);
+    if (parent->role == ROLE_SOURCE || !is_offer_good(parent, now_us)) return 0;
+    if (parent->spare_bps >= cost_bps || !is_offer_good(nb, now_us)) return 0;
+    return admission_spare_of_bps(nb, false) >= RELIEF_PLACES * cost_bps ? RELIEF_US : 0;
+}
+
 /* The substream that gains most by another parent. */
 static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint64_t now_us) {
     struct neighbour *best = NULL;
@@ -209,7 +241,7 @@ static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
         if (nb == NULL || !nb->has_hello) continue;
         int64_t cost = cost_of(c, s, nb, index, false, now_us);
-        int64_t gain_us = present_us(s, supply) - cost;
+        int64_t gain_us = present_us(s, supply) - cost + relief_us(s, supply, nb, index, now_us);
         uint64_t dwell_us = gain_us > GAIN_LARGE_US ? DWELL_SHORT_US : DWELL_US;
         if (now_us - supply->asked_us < dwell_us || gain_us <= best_gain_us) continue;
         best = nb;

@@ -33,9 +33,9 @@ uint32_t supply_owed_from(const struct stream *s) {
 
 static void assign(struct channel *c, struct stream *s, unsigned index, uint64_t now_us) {
     struct supply *supply = &s->supplies[index];
-    if (now_us < supply->retry_us) return;
     struct neighbour *nb = supply_best(c, s, index, false, now_us);
     if (nb == NULL) return;
+    if (now_us < supply->retry_us && !supply_has_room(nb, s, index, now_us)) return;
     nb->spare_bps = u64_sub(nb->spare_bps, admission_cost_bps(s, index));
     supply->parent = nb;
     trace_supply(nb, TRACE_ASKED, s->track, index);
