@@ -13,6 +13,7 @@
 #define STALLED_US (500 * US_PER_MS) /* without a new head */
 #define NEXT_NEAR_US (400 * US_PER_MS)
 #define BACKLOG_SHORT_US (100 * US_PER_MS) /* always sent */
+#define BEHIND_US (500 * US_PER_MS)        /* the newest head: a cell that was held up */
 #define NEAR_CHUNKS 32 /* a backlog no longer than this is worth as much as a repair */
 #define HUNGER_MAX 1000
 #define UNTIL_AHEAD_MAX 64 /* chunks */
@@ -253,6 +254,9 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
     const struct head *h = chunk->head;
     const struct stream *s = channel_stream(c, h->track);
     uint8_t substream = stream_substream(s, h->number, index);
+    /* What was held up is not to hold up what was not: near the limit that would go on for long. */
+    bool is_behind = s->newest_capture_us > h->capture_us + BEHIND_US;
+    enum send_class class = is_behind ? SEND_REPAIR : fresh_class(s);
     const struct neighbour_set *children = &s->children[substream];
     for (size_t i = neighbour_set_next(children, 0); i < NEIGHBOURS_MAX;
          i = neighbour_set_next(children, i + 1)) {
@@ -261,7 +265,7 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
         bool is_former = !(ns->child_granted >> substream & 1);
         if (is_former && h->number > ns->child_former_end) continue;
         if (!is_child_of(nb, s, h->number, from)) continue;
-        queue(nb, fresh_class(s), h->track, h->number, (uint8_t)index, now_us);
+        queue(nb, class, h->track, h->number, (uint8_t)index, now_us);
         uplink_queued(c->node, head_cell_len(h, index));
     }
 }
