@@ -26,6 +26,7 @@
 #define QUIET_STEPS 100 /* without a queue: what it last carried is history */
 #define USED_SHARE 0.80 /* of the rate: less is no reason to raise it */
 #define HELD_SHARE 4    /* a quarter of a step: it is the uplink that limits */
+#define CARRIED_MORE 2  /* times the rate, by messages, which do not wait: it is wrong */
 #define FEW_MOST 1.12   /* of what was measured, with few links: jitter makes trains longer */
 
 static void step_start(struct uplink_estimate *u, uint64_t now_us) {
@@ -196,6 +197,7 @@ static void grow_few(struct uplink_estimate *u, double elapsed_us) {
 
 static void adjust(struct uplink_estimate *u, double elapsed_us) {
     bool is_over = is_full(u, elapsed_us);
+    uint64_t carried_bps = uplink_estimate_carried_bps(u);
     if (u->calm_steps < UINT8_MAX) u->calm_steps++;
     if (u->drain_steps > 0) {
         u->drain_steps--;
@@ -203,6 +205,8 @@ static void adjust(struct uplink_estimate *u, double elapsed_us) {
         u->settle_steps--;
     } else if (is_over) {
         drain(u, elapsed_us);
+    } else if (u->rate_bps > 0 && carried_bps > CARRIED_MORE * u->rate_bps) {
+        u->rate_bps = carried_bps;
     } else if (u->rate_bps > 0 && u->links < UPLINK_LINKS_MIN) {
         grow_few(u, elapsed_us);
     } else if (u->rate_bps > 0) {

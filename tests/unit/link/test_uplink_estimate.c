@@ -60,6 +60,18 @@ Test(uplink_estimate, does_not_grow_while_little_of_it_is_used) {
     cr_assert_gt(uplink_estimate_bps(&u), before_bps);
 }
 
+/* Cut to next to nothing, it would leave nothing to cells, which alone make it grow, beside the
+ * messages. */
+Test(uplink_estimate, is_no_less_than_half_of_what_messages_take_without_a_queue) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uint64_t now_us = second(&u, 0, 5000000, 20000, 1, false);
+    for (unsigned i = 0; i < 3; i++) now_us = second(&u, now_us, 40000, 60000, 0, true);
+    cr_assert_lt(uplink_estimate_bps(&u), 100000);
+    (void)second(&u, now_us, 1000000, 0, 0, false);
+    cr_assert_float_eq((double)uplink_estimate_bps(&u), 1e6, 0.5e6);
+}
+
 /* A step of one link: what was sent, as much as it allows; and the queue of the link. */
 static void step_alone(struct uplink_estimate *u, uint64_t now_us, uint64_t queue_us,
                        bool is_held) {
