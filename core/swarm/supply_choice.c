@@ -17,13 +17,13 @@
 #define LOAD_COST_US (3 * (int64_t)US_PER_MS)        /* of each substream that it carries already */
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
-#define HEADS_COST_MOST_US (300 * US_PER_MS)
-#define RELIEF_US (200 * (int64_t)US_PER_MS) /* that leaving a full parent is worth, */
-#define RELIEF_PLACES 2                      /* for one with so many places free */
-#define DRY_PARENT_US (300 * US_PER_MS)      /* for a parent to find another */
-#define OFFER_LASTS 4                        /* periods */
-#define DWELL_US (5 * US_PER_S)              /* with a parent before it is left for a better one, */
-#define DWELL_SHORT_US (1 * US_PER_S)        /* and for one that is so much better: */
+#define HEADS_COST_MOST_US (300 * US_PER_MS)    /* of a copy that would take all of an uplink */
+#define RELIEF_US (200 * (int64_t)US_PER_MS)    /* that leaving a full parent is worth, */
+#define RELIEF_PLACES 2                         /* for one with so many places free */
+#define DRY_PARENT_US (300 * US_PER_MS)         /* for a parent to find another */
+#define OFFER_LASTS 4                           /* periods */
+#define DWELL_US (5 * US_PER_S)       /* with a parent before it is left for a better one, */
+#define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
 #define UNSTARTED_US (2 * US_PER_S) /* without anything to play: others may be better */
 #define BALANCE_MOVES 2             /* of one stream in one period */
