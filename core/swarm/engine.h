@@ -154,13 +154,13 @@ void uplink_lost(struct node *n);
 void uplink_wants(struct neighbour *nb, enum send_class class);
 /* Its queue was emptied. */
 void uplink_forget(struct neighbour *nb);
-/* Datagrams came, or timers ran out: paths that were full may not be. */
-void uplink_paths_changed(struct node *n);
 /* Fresh bytes for a child were queued: what demand is reckoned by. */
 void uplink_queued(struct node *n, size_t bytes);
 void uplink_tick(struct node *n, uint64_t now_us);
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);
 uint64_t uplink_deadline(const struct node *n);
+/* uplink_turn.c: datagrams came, or timers ran out: paths that were full may not be. */
+void uplink_paths_changed(struct node *n);
 /* uplink_probe.c */
 void uplink_probe_tick(struct node *n, uint64_t now_us);
 void uplink_probe_take(struct node *n, struct link *link, const struct link_train *train,

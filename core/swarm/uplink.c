@@ -1,15 +1,15 @@
 /* uplink.c - one queue for the node's uplink: what goes out next.
  *
- * By class first (sound, picture, repairs, backlog), then the neighbours in turn, in bursts that
- * one large send can carry. Where a rate is declared or measured (capacity.h), every datagram,
- * whoever made it, is paid for from one token bucket; cells and heads wait for it. */
+ * By class first (sound, picture, repairs, backlog), then by turn (uplink_turn.c). Where a rate is
+ * declared or measured (capacity.h), every datagram, whoever made it, is paid for from one token
+ * bucket; cells and heads wait for it. */
 #include "core/swarm/engine.h"
 
 #include "core/base/err.h"
 #include "core/proto/cell.h"
+#include "core/swarm/uplink_turn.h"
 
 #define IP_UDP_OVERHEAD 28
-#define BURST_DATAGRAMS 8
 #define BURST_US (5 * US_PER_MS)
 #define REST_US (4 * US_PER_MS) /* between bursts: waking costs more than sending */
 #define DATAGRAM_COST (LINK_DATAGRAM_SIZE + IP_UDP_OVERHEAD)
@@ -22,9 +22,8 @@
 #define SEND_LATE_SHORT_US (300 * US_PER_MS) /* where all wait: less comes, but in time */
 #define CELL_SENT_MAX CELL_SIZE              /* what always fits into a datagram, beside an ACK */
 #define HEADS_A_DATAGRAM 3
-#define RATE_MAX_BPS 1000000000000ull   /* more is no limit: tokens fit into 64 bits */
-#define REFILL_MAX_US US_PER_S          /* no bucket takes longer to fill */
-#define PACED_NEVER_US (TIME_NEVER - 1) /* until something comes; TIME_NEVER: nobody is paced */
+#define RATE_MAX_BPS 1000000000000ull /* more is no limit: tokens fit into 64 bits */
+#define REFILL_MAX_US US_PER_S        /* no bucket takes longer to fill */
 
 static uint64_t allowed_bps(const struct uplink *u) { return capacity_allowed_bps(&u->capacity); }
 
@@ -75,13 +74,6 @@ void uplink_wants(struct neighbour *nb, enum send_class class) {
 void uplink_forget(struct neighbour *nb) {
     for (enum send_class class = 0; class < SEND_CLASSES; class ++)
         neighbour_set_remove(&nb->channel->waiting[class], nb->at);
-}
-
-void uplink_paths_changed(struct node *n) {
-    if (n->uplink.paced_until_us == TIME_NEVER) return;
-    n->uplink.paced_until_us = TIME_NEVER;
-    for (size_t i = 0; i < n->channels_len; i++)
-        n->channels[i]->paced = (struct neighbour_set){{0}};
 }
 
 void uplink_queued(struct node *n, size_t bytes) {
@@ -175,12 +167,6 @@ void uplink_tick(struct node *n, uint64_t now_us) {
 }
 
 uint64_t uplink_capacity_bps(const struct node *n) { return capacity_bps(&n->uplink.capacity); }
-
-static size_t neighbours_total(const struct node *n) {
-    size_t total = 0;
-    for (size_t i = 0; i < n->channels_len; i++) total += n->channels[i]->neighbours_len;
-    return total;
-}
 
 /* The chunk that an item names, where it is still worth sending; or NULL. */
 static const struct chunk *chunk_to_send(const struct neighbour *nb, enum send_class class,
@@ -279,55 +265,6 @@ static size_t send_to(struct node *n, struct neighbour *nb, enum send_class clas
     return link_finish(nb->link, now_us);
 }
 
-/* A path that is full is not asked again before its time, or before something came. */
-static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
-    uint64_t at_us = neighbour_is_doomed(nb) ? TIME_NEVER : link_cell_time(nb->link);
-    if (at_us <= now_us) return true;
-    if (at_us != TIME_NEVER) link_note_held(nb->link);
-    neighbour_set_add(&nb->channel->paced, nb->at);
-    n->uplink.paced_until_us = u64_min(n->uplink.paced_until_us, u64_min(at_us, PACED_NEVER_US));
-    return false;
-}
-
-/* The first neighbour that may be sent something of the class, from place `*at` on, which counts
- * through all channels, and below `end`; NULL: there is none. */
-static struct neighbour *find_ready(struct node *n, enum send_class class, size_t *at, size_t end,
-                                    uint64_t now_us) {
-    size_t base = 0;
-    for (size_t i = 0; i < n->channels_len && base < end; i++) {
-        struct channel *c = n->channels[i];
-        const struct neighbour_set *waiting = &c->waiting[class];
-        size_t k = neighbour_set_next_but(waiting, &c->paced, (size_t)u64_sub(*at, base));
-        for (; k < NEIGHBOURS_MAX && base + k < end;
-             k = neighbour_set_next_but(waiting, &c->paced, k + 1)) {
-            if (!may_send(n, c->neighbours[k], now_us)) continue;
-            *at = base + k;
-            return c->neighbours[k];
-        }
-        base += c->neighbours_len;
-    }
-    return NULL;
-}
-
-/* The next one in turn; `*at` is its place. */
-static struct neighbour *next_in_turn(struct node *n, enum send_class class, size_t total,
-                                      size_t *at, uint64_t now_us) {
-    size_t turn = n->uplink.turn % total;
-    *at = turn;
-    struct neighbour *nb = find_ready(n, class, at, total, now_us);
-    if (nb != NULL || turn == 0) return nb;
-    *at = 0;
-    return find_ready(n, class, at, turn, now_us);
-}
-
-static void count_turn(struct uplink *u, size_t at, size_t total) {
-    u->burst = at == u->turn ? u->burst + 1 : 1;
-    u->turn = (unsigned)at;
-    if (u->burst < BURST_DATAGRAMS) return;
-    u->turn = (unsigned)((at + 1) % total);
-    u->burst = 0;
-}
-
 /* Bit by bit, the classes of which something waits. */
 static unsigned classes_waiting(const struct node *n) {
     unsigned classes = 0;
@@ -349,32 +286,16 @@ size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us) {
     capacity_held(&u->capacity, is_held, now_us);
     if (is_held) return 0;
     if (now_us >= u->paced_until_us) uplink_paths_changed(n);
-    size_t total = neighbours_total(n), at;
+    size_t most = uplink_turns(n);
     for (; classes != 0; classes &= classes - 1)
-        for (size_t tries = 0; tries < total; tries++) {
+        for (size_t tries = 0; tries < most; tries++) {
             enum send_class class = (enum send_class)__builtin_ctz(classes);
-            struct neighbour *nb = next_in_turn(n, class, total, &at, now_us);
+            struct neighbour *nb = uplink_turn_next(n, class, now_us);
             if (nb == NULL) break;
             size_t len = send_to(n, nb, class, ret, now_us);
-            count_turn(u, at, total);
             if (len > 0) return len;
         }
     return 0;
-}
-
-/* When some path that something waits for lets it go. */
-static uint64_t path_deadline(const struct node *n) {
-    bool is_waiting = false;
-    for (size_t i = 0; i < n->channels_len; i++) {
-        const struct channel *c = n->channels[i];
-        for (enum send_class class = 0; class < SEND_CLASSES; class ++) {
-            if (neighbour_set_is_empty(&c->waiting[class])) continue;
-            if (neighbour_set_next_but(&c->waiting[class], &c->paced, 0) < NEIGHBOURS_MAX)
-                return n->now_us;
-            is_waiting = true;
-        }
-    }
-    return is_waiting ? n->uplink.paced_until_us : TIME_NEVER;
 }
 
 /* Until then the bucket is empty, and for as many datagrams more as come together in a rest. What
@@ -387,8 +308,8 @@ static uint64_t bucket_deadline(const struct uplink *u) {
 
 uint64_t uplink_deadline(const struct node *n) {
     const struct uplink *u = &n->uplink;
-    uint64_t deadline = path_deadline(n);
-    if (deadline >= PACED_NEVER_US) return TIME_NEVER;
+    uint64_t deadline = uplink_turn_deadline(n);
+    if (deadline == TIME_NEVER) return TIME_NEVER;
     if (!is_limited(u) || u->tokens >= 0) return deadline;
     if (u->rate_bps == 0) return TIME_NEVER;
     return u64_max(deadline, bucket_deadline(u));
