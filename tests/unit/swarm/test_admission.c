@@ -4,210 +4,134 @@
 #include <string.h>
 
 #include "core/swarm/admission.h"
-#include "core/swarm/engine.h"
-#include "tests/lib/stage.h"
+#include "tests/unit/swarm/serving.h"
 
-#define DELAY_US (20 * US_PER_MS)
-#define ALL 0xffffu
 /* Of the source's substreams, that of a child among so many. */
 #define PART(n) ((16 + (n)-1) / (n))
-#define ONE_COPY_BPS 33000000              /* eleven times the stream: not enough for a second */
-#define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
 
-static struct stage stage;
-static struct origin source;
-static struct actor *parent; /* the one whose decisions are looked at */
-static struct hostile_peer *children[8];
-static unsigned children_len;
-
-static void start(void) {
-    stage_init(&stage, 1, DELAY_US);
-    broadcast_init(&source.broadcast, 1, 7, false, STAGE_UTC_US);
-    children_len = 0;
-}
-
-static void end(void) {
-    stage_release(&stage);
-    origin_release(&source);
-}
-
-TestSuite(admission, .init = start, .fini = end);
-
-static void set_up_source(uint64_t upload_bps) {
-    struct node_config config = {.role = ROLE_SOURCE, .max_upload_bps = upload_bps};
-    const struct broadcast *b = &source.broadcast;
-    parent = stage_node(&stage, 0, b, &config);
-    cr_assert_eq(
-        node_set_manifest(parent->node, 0, b->manifest_bytes, b->manifest_len, stage_now(&stage)),
-        0);
-}
-
-/* It has everything from a hostile peer, host 1. */
-static struct hostile_peer *set_up_relay(uint64_t upload_bps) {
-    struct node_config config = {.role = ROLE_RELAY, .max_upload_bps = upload_bps};
-    parent = stage_node(&stage, 0, &source.broadcast, &config);
-    struct hostile_peer *above = stage_hostile(&stage, 1);
-    above->react = hostile_grants_all;
-    hostile_meet(above, parent, &source.broadcast);
-    stage_run(&stage, 200 * US_PER_MS);
-    cr_assert(parent->node->channels[0]->streams[0].supplies[15].is_granted);
-    return above;
-}
-
-static struct hostile_peer *add_child(void) {
-    struct hostile_peer *p = stage_hostile(&stage, 10 + children_len);
-    children[children_len++] = p;
-    hostile_meet(p, parent, &source.broadcast);
-    stage_run(&stage, 100 * US_PER_MS);
-    return p;
-}
-
-/* It gives nothing, could give `spare_bps`, and has `held` of the substreams. */
-static void offer(struct hostile_peer *p, uint64_t spare_bps, unsigned held) {
-    struct offer m = {.broadcast = 7,
-                      .spare = (uint16_t)(spare_bps / OFFER_UNIT_BPS),
-                      .tracks_len = 1,
-                      .tracks = {{.track = 0, .lags_len = 17}}};
-    for (unsigned i = 0; i < 17; i++) m.tracks[0].lags[i] = i < held ? 10 : LAG_NONE;
-    cr_assert(hostile_send_offer(p, &m));
-    stage_run(&stage, 2 * DELAY_US);
-}
-
-static const struct neighbour_stream *child_at(const struct hostile_peer *p) {
-    return &channel_neighbour(parent->node->channels[0], &p->identity.public)->streams[0];
-}
-
-/* What is granted after it has subscribed to these, and nothing else. */
-static uint32_t subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t flags) {
-    struct grant m;
-    (void)hostile_send_subscribe(
-        p, &(struct subscribe){.generation = (uint16_t)(child_at(p)->child_generation + 1),
-                               .flags = flags,
-                               .substreams = substreams});
-    stage_run(&stage, 3 * DELAY_US);
-    cr_assert(hostile_last_grant(p, &m));
-    cr_assert_eq(m.substreams & ~substreams, 0);
-    return m.substreams;
-}
+TestSuite(admission, .init = serving_start, .fini = serving_end);
 
 static unsigned count(uint32_t substreams) { return (unsigned)__builtin_popcount(substreams); }
 
 Test(admission, gives_all_to_the_few_that_a_source_knows) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 3; i++) cr_assert_eq(subscribe(add_child(), ALL, 0), ALL);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 3; i++) cr_assert_eq(serving_subscribe(serving_child(), ALL, 0), ALL);
 }
 
 Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass_it_on) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    offer(children[0], 3000000, 0); /* each is worth more than twice the next: nothing is spread */
-    offer(children[1], 1000000, 0);
-    cr_assert_eq(subscribe(children[0], ALL & 0xff, 0), ALL & 0xff);
-    cr_assert_eq(subscribe(children[1], ALL, 0), ALL & ~0xffu, "what nobody has");
-    cr_assert_eq(subscribe(children[2], ALL, 0), 0);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    serving_offer(children[0], 3000000,
+                  0); /* each is worth more than twice the next: nothing is spread */
+    serving_offer(children[1], 1000000, 0);
+    cr_assert_eq(serving_subscribe(children[0], ALL & 0xff, 0), ALL & 0xff);
+    cr_assert_eq(serving_subscribe(children[1], ALL, 0), ALL & ~0xffu, "what nobody has");
+    cr_assert_eq(serving_subscribe(children[2], ALL, 0), 0);
 }
 
 /* So that no death takes a substream from all. */
 Test(admission, gives_a_copy_for_four_neighbours_where_the_uplink_is_wide) {
-    set_up_source(100000000);
-    for (unsigned i = 0; i < 7; i++) add_child();
-    cr_assert_eq(subscribe(children[0], 3, 0), 3);
-    cr_assert_eq(subscribe(children[1], 3, 0), 0);
-    add_child();
-    cr_assert_eq(subscribe(children[1], 3, 0), 3);
-    cr_assert_eq(subscribe(children[2], 3, 0), 0);
+    serving_source(100000000);
+    for (unsigned i = 0; i < 7; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], 3, 0), 3);
+    cr_assert_eq(serving_subscribe(children[1], 3, 0), 0);
+    serving_child();
+    cr_assert_eq(serving_subscribe(children[1], 3, 0), 3);
+    cr_assert_eq(serving_subscribe(children[2], 3, 0), 0);
 }
 
 Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
     uint32_t taken = 0;
     for (unsigned i = 1; i < 4; i++) {
-        uint32_t part = subscribe(children[i], ALL, 0);
+        uint32_t part = serving_subscribe(children[i], ALL, 0);
         cr_assert_eq(count(part), PART(5));
         cr_assert_eq(part & taken, 0, "each from the first child");
         taken |= part;
     }
-    cr_assert_eq(subscribe(children[4], ALL, 0), 0, "nobody has more than a part now");
-    cr_assert_eq(child_at(children[0])->child_granted, ALL, "nothing is lost at once");
-    cr_assert_eq(child_at(children[0])->child_excess, taken);
+    cr_assert_eq(serving_subscribe(children[4], ALL, 0), 0, "nobody has more than a part now");
+    cr_assert_eq(serving_child_at(children[0])->child_granted, ALL, "nothing is lost at once");
+    cr_assert_eq(serving_child_at(children[0])->child_excess, taken);
 }
 
 /* What changes hands is sent twice for a while. */
 Test(admission, spreads_little_at_a_time_where_the_uplink_of_a_source_is_thin) {
-    set_up_source(COPY_BPS * 6 / 5);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    uint32_t part = subscribe(children[1], ALL, 0);
+    serving_source(COPY_BPS * 6 / 5);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    uint32_t part = serving_subscribe(children[1], ALL, 0);
     cr_assert_eq(count(part), 2);
-    cr_assert_eq(subscribe(children[2], ALL, 0), 0, "the first has not left yet");
-    cr_assert_eq(child_at(children[1])->child_granted, part, "whose place it is to take, keeps it");
-    cr_assert_eq(child_at(children[0])->child_excess, part);
-    cr_assert_eq(subscribe(children[0], ALL & ~part, 0), ALL & ~part);
-    cr_assert_eq(count(subscribe(children[2], ALL & ~part, 0)), 2);
+    cr_assert_eq(serving_subscribe(children[2], ALL, 0), 0, "the first has not left yet");
+    cr_assert_eq(serving_child_at(children[1])->child_granted, part,
+                 "whose place it is to take, keeps it");
+    cr_assert_eq(serving_child_at(children[0])->child_excess, part);
+    cr_assert_eq(serving_subscribe(children[0], ALL & ~part, 0), ALL & ~part);
+    cr_assert_eq(count(serving_subscribe(children[2], ALL & ~part, 0)), 2);
 }
 
 /* They are a fortieth of the stream each, and it has little more than the stream. */
 Test(admission, gives_heads_to_two_where_the_uplink_of_a_source_is_thin) {
-    set_up_source(COPY_BPS * 6 / 5);
-    for (unsigned i = 0; i < 5; i++) add_child();
+    serving_source(COPY_BPS * 6 / 5);
+    for (unsigned i = 0; i < 5; i++) serving_child();
     for (unsigned i = 0; i < 4; i++)
-        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
-    for (unsigned i = 0; i < 4; i++) cr_assert_eq(child_at(children[i])->child_heads, i < 2);
+        (void)serving_subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert_eq(serving_child_at(children[i])->child_heads, i < 2);
 }
 
 /* It did not know of its uplink then. */
 Test(admission, takes_heads_back_where_the_uplink_of_a_source_is_thin) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
     for (unsigned i = 0; i < 4; i++)
-        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
-    for (unsigned i = 0; i < 4; i++) cr_assert(child_at(children[i])->child_heads);
+        (void)serving_subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+    for (unsigned i = 0; i < 4; i++) cr_assert(serving_child_at(children[i])->child_heads);
     parent->node->uplink.capacity.most_bps = COPY_BPS * 6 / 5;
     stage_run(&stage, US_PER_S);
     unsigned left = 0;
-    for (unsigned i = 0; i < 4; i++) left += child_at(children[i])->child_heads;
+    for (unsigned i = 0; i < 4; i++) left += serving_child_at(children[i])->child_heads;
     cr_assert_eq(left, 2);
 }
 
 Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    cr_assert_eq(subscribe(children[1], ALL, SUBSCRIBE_STARVED), ALL);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    cr_assert_eq(serving_subscribe(children[1], ALL, SUBSCRIBE_STARVED), ALL);
 }
 
 /* The first is worth nothing and has nothing else, so another one would take its place. */
 Test(admission, takes_no_place_at_a_source_for_another_that_found_nobody_else) {
-    set_up_source(COPY_BPS * 3 / 2);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
-    offer(children[1], 0, 15);
-    (void)subscribe(children[1], ALL, SUBSCRIBE_STARVED);
-    cr_assert_eq(child_at(children[0])->child_granted, ALL);
+    serving_source(COPY_BPS * 3 / 2);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
+    serving_offer(children[1], 0, 15);
+    (void)serving_subscribe(children[1], ALL, SUBSCRIBE_STARVED);
+    cr_assert_eq(serving_child_at(children[0])->child_granted, ALL);
 }
 
 Test(admission, asks_the_youngest_of_those_that_are_worth_as_much_to_leave) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[1], ALL, 0), ALL);
-    cr_assert_eq(subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[1], ALL, 0), ALL);
+    cr_assert_eq(serving_subscribe(children[0], ALL, SUBSCRIBE_STARVED), ALL);
     stage_run(&stage, 300 * US_PER_MS);
-    cr_assert_eq(child_at(children[0])->child_excess, 0);
-    cr_assert_neq(child_at(children[1])->child_excess, 0);
+    cr_assert_eq(serving_child_at(children[0])->child_excess, 0);
+    cr_assert_neq(serving_child_at(children[1])->child_excess, 0);
 }
 
 Test(admission, names_no_more_than_four_others_that_have_room_to_whoever_is_refused) {
-    set_up_source(ONE_COPY_BPS);
+    serving_source(ONE_COPY_BPS);
     struct grant m;
     for (unsigned i = 0; i < 7; i++) {
-        struct hostile_peer *p = add_child();
-        offer(p, i < 2 ? 0 : 5000000, 16);
+        struct hostile_peer *p = serving_child();
+        serving_offer(p, i < 2 ? 0 : 5000000, 16);
         (void)hostile_send_have(p, &(struct have){.broadcast = 7, .held_len = 1, .held = {{0}}});
     }
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    cr_assert_eq(count(subscribe(children[1], ALL, 0)), PART(7));
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    cr_assert_eq(count(serving_subscribe(children[1], ALL, 0)), PART(7));
     cr_assert(hostile_last_grant(children[1], &m));
     cr_assert_eq(m.candidates_len, 4);
     for (unsigned i = 0; i < m.candidates_len; i++)
@@ -217,16 +141,16 @@ Test(admission, names_no_more_than_four_others_that_have_room_to_whoever_is_refu
 
 /* Who is sent down the tree finds room somewhere. */
 Test(admission, names_who_has_what_it_refuses_and_could_pass_it_on) {
-    set_up_source(COPY_BPS);
+    serving_source(COPY_BPS);
     for (unsigned i = 0; i < 6; i++) {
-        offer(add_child(), 5000000, 0);
+        serving_offer(serving_child(), 5000000, 0);
         (void)hostile_send_have(children[i],
                                 &(struct have){.broadcast = 7, .held_len = 1, .held = {{0}}});
     }
-    cr_assert_eq(subscribe(children[0], 0x3, 0), 0x3);
-    cr_assert_eq(subscribe(children[1], 0xc, 0), 0xc);
+    cr_assert_eq(serving_subscribe(children[0], 0x3, 0), 0x3);
+    cr_assert_eq(serving_subscribe(children[1], 0xc, 0), 0xc);
     struct grant m;
-    cr_assert_eq(subscribe(children[3], 0x3, SUBSCRIBE_STARVED), 0);
+    cr_assert_eq(serving_subscribe(children[3], 0x3, SUBSCRIBE_STARVED), 0);
     cr_assert(hostile_last_grant(children[3], &m));
     cr_assert_eq(m.candidates_len, 1);
     cr_assert_eq(m.heir, 0);
@@ -234,34 +158,35 @@ Test(admission, names_who_has_what_it_refuses_and_could_pass_it_on) {
 }
 
 Test(admission, grants_no_more_than_the_uplink_carries) {
-    set_up_source(COPY_BPS / 2);
-    struct hostile_peer *child = add_child(), *other = add_child();
-    unsigned granted = count(subscribe(child, 0xff, 0));
-    granted += count(subscribe(other, 0xff, SUBSCRIBE_STARVED));
+    serving_source(COPY_BPS / 2);
+    struct hostile_peer *child = serving_child(), *other = serving_child();
+    unsigned granted = count(serving_subscribe(child, 0xff, 0));
+    granted += count(serving_subscribe(other, 0xff, SUBSCRIBE_STARVED));
     cr_assert_leq(granted, 8);
     cr_assert_geq(granted, 6);
 }
 
 Test(admission, gives_a_substream_to_few_children_and_others_instead) {
-    (void)set_up_relay(COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    for (unsigned i = 0; i < 4; i++) cr_assert_eq(subscribe(children[i], 1, SUBSCRIBE_STARVED), 1);
-    cr_assert_eq(subscribe(children[4], 3, SUBSCRIBE_STARVED), 2);
+    (void)serving_relay(COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert_eq(serving_subscribe(children[i], 1, SUBSCRIBE_STARVED), 1);
+    cr_assert_eq(serving_subscribe(children[4], 3, SUBSCRIBE_STARVED), 2);
 }
 
 Test(admission, gives_heads_without_room_to_one_where_the_uplink_is_thin) {
-    (void)set_up_relay(COPY_BPS / 5);
-    for (unsigned i = 0; i < 3; i++) add_child();
-    cr_assert_neq(subscribe(children[0], 0xf, SUBSCRIBE_STARVED), 0);
+    (void)serving_relay(COPY_BPS / 5);
+    for (unsigned i = 0; i < 3; i++) serving_child();
+    cr_assert_neq(serving_subscribe(children[0], 0xf, SUBSCRIBE_STARVED), 0);
     for (unsigned i = 1; i < 3; i++) {
-        (void)subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
-        cr_assert_eq(child_at(children[i])->child_heads, i == 1);
+        (void)serving_subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
+        cr_assert_eq(serving_child_at(children[i])->child_heads, i == 1);
     }
 }
 
 Test(admission, grants_nothing_where_nothing_may_be_uploaded) {
-    set_up_source(0);
-    cr_assert_eq(subscribe(add_child(), ALL, SUBSCRIBE_STARVED), 0);
+    serving_source(0);
+    cr_assert_eq(serving_subscribe(serving_child(), ALL, SUBSCRIBE_STARVED), 0);
 }
 
 Test(admission, grants_nothing_that_it_has_no_supply_of) {
@@ -270,17 +195,17 @@ Test(admission, grants_nothing_that_it_has_no_supply_of) {
     struct hostile_peer *above = stage_hostile(&stage, 1); /* it is asked, and does not answer */
     hostile_meet(above, parent, &source.broadcast);
     stage_run(&stage, 50 * US_PER_MS);
-    struct hostile_peer *child = add_child();
+    struct hostile_peer *child = serving_child();
     const struct channel *c = parent->node->channels[0];
     cr_assert_eq(c->streams[0].supplies[0].parent, channel_neighbour(c, &above->identity.public));
-    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS), 0);
+    cr_assert_eq(serving_subscribe(child, ALL, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS), 0);
     struct grant m;
     cr_assert(hostile_last_grant(child, &m));
     cr_assert_eq(m.flags, 0, "nor the heads");
 }
 
 Test(admission, grants_nothing_that_has_dried_up_while_other_media_comes) {
-    (void)set_up_relay(100000000);
+    (void)serving_relay(100000000);
     struct channel *c = parent->node->channels[0];
     struct stream *s = &c->streams[0];
     stage_run(&stage, 600 * US_PER_MS);
@@ -299,9 +224,9 @@ Test(admission, grants_nothing_that_has_dried_up_while_other_media_comes) {
 }
 
 Test(admission, ends_what_it_has_lost_and_could_not_replace) {
-    struct hostile_peer *above = set_up_relay(100000000);
-    struct hostile_peer *child = add_child();
-    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
+    struct hostile_peer *above = serving_relay(100000000);
+    struct hostile_peer *child = serving_child();
+    cr_assert_eq(serving_subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
     (void)hostile_send_bye(above, &(struct bye){.reason = BYE_LEAVING});
     stage_run(&stage, 2 * US_PER_S);
     struct grant m;
@@ -310,16 +235,16 @@ Test(admission, ends_what_it_has_lost_and_could_not_replace) {
 }
 
 Test(admission, closes_no_circle) {
-    struct hostile_peer *above = set_up_relay(100000000);
-    cr_assert_eq(subscribe(above, ALL, SUBSCRIBE_STARVED), 0);
+    struct hostile_peer *above = serving_relay(100000000);
+    cr_assert_eq(serving_subscribe(above, ALL, SUBSCRIBE_STARVED), 0);
 }
 
 Test(admission, makes_room_for_a_child_that_passes_on_much) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    offer(children[1], 20000000, 0);
-    uint32_t taken = subscribe(children[1], ALL, 0);
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    serving_offer(children[1], 20000000, 0);
+    uint32_t taken = serving_subscribe(children[1], ALL, 0);
     cr_assert_gt(count(taken), 0);
     cr_assert_leq(count(taken), 4, "few at once");
     stage_run(&stage, TICK_IDLE_US);
@@ -332,28 +257,28 @@ Test(admission, makes_room_for_a_child_that_passes_on_much) {
 }
 
 Test(admission, makes_no_room_for_a_child_that_is_worth_about_as_much) {
-    set_up_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    offer(children[0], 12000000, 0);
-    offer(children[1], 20000000, 0);
-    cr_assert_eq(subscribe(children[0], 0xf, 0), 0xf); /* no more than its part */
-    cr_assert_eq(subscribe(children[1], 0xf, 0), 0);
-    offer(children[2], 500000, 0);
-    cr_assert_eq(subscribe(children[2], 0xf, 0), 0, "nor for one that passes on little");
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    serving_offer(children[0], 12000000, 0);
+    serving_offer(children[1], 20000000, 0);
+    cr_assert_eq(serving_subscribe(children[0], 0xf, 0), 0xf); /* no more than its part */
+    cr_assert_eq(serving_subscribe(children[1], 0xf, 0), 0);
+    serving_offer(children[2], 500000, 0);
+    cr_assert_eq(serving_subscribe(children[2], 0xf, 0), 0, "nor for one that passes on little");
 }
 
 /* What the first child has 2 s after the second, which passes on much, has taken places of it. */
 static uint32_t left_after_a_move(uint64_t upload_bps) {
-    set_up_source(upload_bps);
-    for (unsigned i = 0; i < 5; i++) add_child();
-    cr_assert_eq(subscribe(children[0], ALL, 0), ALL);
-    offer(children[1], 20000000, 0);
-    uint32_t taken = subscribe(children[1], ALL, 0);
+    serving_source(upload_bps);
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    serving_offer(children[1], 20000000, 0);
+    uint32_t taken = serving_subscribe(children[1], ALL, 0);
     cr_assert_gt(count(taken), 0);
     stage_run(&stage, 300 * US_PER_MS);
-    cr_assert_eq(child_at(children[0])->child_granted, ALL, "it has time to find another");
+    cr_assert_eq(serving_child_at(children[0])->child_granted, ALL, "it has time to find another");
     stage_run(&stage, 2 * US_PER_S);
-    uint32_t left = child_at(children[0])->child_granted;
+    uint32_t left = serving_child_at(children[0])->child_granted;
     cr_assert_eq(left | taken, ALL, "each is still with somebody");
     return left;
 }
@@ -367,12 +292,12 @@ Test(admission, lets_a_child_that_found_nobody_stay_where_there_is_room_after_al
 }
 
 Test(admission, yields_to_a_starved_child_that_lacks_less) {
-    set_up_relay(COPY_BPS * 22 / 20);
-    struct hostile_peer *least = add_child(), *most = add_child();
-    offer(least, 0, 0);
-    offer(most, 0, 10);
-    cr_assert_eq(subscribe(least, ALL, SUBSCRIBE_STARVED), ALL);
-    cr_assert_eq(count(subscribe(most, 0xfc00, SUBSCRIBE_STARVED)), 6);
+    serving_relay(COPY_BPS * 22 / 20);
+    struct hostile_peer *least = serving_child(), *most = serving_child();
+    serving_offer(least, 0, 0);
+    serving_offer(most, 0, 10);
+    cr_assert_eq(serving_subscribe(least, ALL, SUBSCRIBE_STARVED), ALL);
+    cr_assert_eq(count(serving_subscribe(most, 0xfc00, SUBSCRIBE_STARVED)), 6);
     stage_run(&stage, 3 * DELAY_US);
     struct grant m;
     cr_assert(hostile_last_grant(least, &m));
@@ -381,20 +306,20 @@ Test(admission, yields_to_a_starved_child_that_lacks_less) {
 }
 
 Test(admission, yields_nothing_to_a_starved_child_that_lacks_as_much) {
-    set_up_relay(COPY_BPS * 21 / 20);
-    struct hostile_peer *first = add_child(), *second = add_child();
-    offer(first, 0, 10);
-    offer(second, 0, 10);
-    cr_assert_eq(subscribe(first, ALL, SUBSCRIBE_STARVED), ALL);
-    cr_assert_eq(subscribe(second, ALL, SUBSCRIBE_STARVED), 0);
-    cr_assert_eq(child_at(first)->child_granted, ALL);
+    serving_relay(COPY_BPS * 21 / 20);
+    struct hostile_peer *first = serving_child(), *second = serving_child();
+    serving_offer(first, 0, 10);
+    serving_offer(second, 0, 10);
+    cr_assert_eq(serving_subscribe(first, ALL, SUBSCRIBE_STARVED), ALL);
+    cr_assert_eq(serving_subscribe(second, ALL, SUBSCRIBE_STARVED), 0);
+    cr_assert_eq(serving_child_at(first)->child_granted, ALL);
 }
 
 /* 2 Mb/s are guessed where nothing is known; the stream has 3. */
 Test(admission, takes_nothing_back_from_the_starved_for_a_guess) {
-    set_up_relay(NODE_UPLOAD_UNLIMITED);
-    struct hostile_peer *child = add_child();
-    cr_assert_eq(subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
+    serving_relay(NODE_UPLOAD_UNLIMITED);
+    struct hostile_peer *child = serving_child();
+    cr_assert_eq(serving_subscribe(child, ALL, SUBSCRIBE_STARVED), ALL);
     stage_run(&stage, 2 * US_PER_S);
-    cr_assert_eq(child_at(child)->child_granted, ALL);
+    cr_assert_eq(serving_child_at(child)->child_granted, ALL);
 }
