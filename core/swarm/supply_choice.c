@@ -199,6 +199,17 @@ static bool is_dry(const struct stream *s, const struct supply *supply, unsigned
            ns->has_lags && ns->lags[index] == LAG_NONE;
 }
 
+/* By its word it has the substream, and room for us or another that it would let go for us. */
+static bool would_take(struct channel *c, const struct stream *s, const struct neighbour *nb,
+                       unsigned index, uint64_t now_us) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    if (link_state(nb->link) == LINK_DIALLING || is_suspect(c, nb, now_us)) return false;
+    if (ns->heir >> index & 1 && now_us < nb->heir_until_us) return true;
+    if (!is_offer_good(nb, now_us) || !ns->has_lags || ns->lags[index] == LAG_NONE) return false;
+    return admission_spare_of_bps(nb, false) >= admission_cost_bps(s, index) ||
+           own_worth_bps(c) > nb->bar_bps;
+}
+
 /* What a parent would rather lose, or has lost, goes as soon as there is another. */
 static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < SUPPLIES; index++) {
@@ -207,7 +218,7 @@ static void move_excess(struct channel *c, struct stream *s, uint64_t now_us) {
         bool dry = is_dry(s, supply, index, now_us);
         if (!dry && !is_excess(s, supply, index)) continue;
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
-        if (nb == NULL || cost_of(c, s, nb, index, false, now_us) >= UNKNOWN_COST_US) continue;
+        if (nb == NULL || !would_take(c, s, nb, index, now_us)) continue;
         if (dry && nb->spare_bps < admission_cost_bps(s, index)) continue;
         take_next(s, index, nb, now_us);
         if (dry) {

@@ -24,6 +24,7 @@ struct hostile_peer *serving_relay(uint64_t upload_bps);
 struct hostile_peer *serving_child(void);
 /* It gives nothing, could give `spare_bps`, and has `held` of the substreams. */
 void serving_offer(struct hostile_peer *p, uint64_t spare_bps, unsigned held);
+/* What the node keeps of it, for the picture. */
 const struct neighbour_stream *serving_child_at(const struct hostile_peer *p);
 /* What is granted after it has subscribed to these, and nothing else. */
 uint32_t serving_subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t flags);
