@@ -5,7 +5,8 @@
 #include "core/swarm/admission_internal.h"
 #include "core/swarm/engine.h"
 
-#define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each */
+#define SOURCE_HEADS 4             /* children with heads from the source: 2 % of the rate each; */
+#define SOURCE_HEADS_CARRIERS 12   /* for who is given substreams too, and passes on much */
 #define THIN_PERCENT 150           /* of the stream: an uplink with no room for more than it */
 #define HEADS_ANYWAY 8             /* children that have nobody else get them without room, */
 #define HEADS_SHARE_PERCENT 8      /* in so much of the uplink, or one */
@@ -22,6 +23,14 @@
 #define GONE_US (250 * US_PER_MS)  /* acknowledgements come more often while cells flow */
 
 uint64_t admission_worth_bps(const struct neighbour *nb) { return nb->carried_bps + nb->spare_bps; }
+
+bool admission_is_carrier(const struct neighbour *nb) {
+    const struct channel *c = nb->channel;
+    uint64_t substream_bps = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        substream_bps = u64_max(substream_bps, c->streams[t].substream_bps);
+    return substream_bps > 0 && admission_worth_bps(nb) >= WORTH_LEAST * substream_bps;
+}
 
 /* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
 bool admission_is_there(const struct neighbour *nb) {
@@ -168,14 +177,17 @@ bool admission_is_thin(const struct channel *c, const struct stream *s) {
 
 /* The source has given all copies of it that it gives freely, or, where all that hung on one who
  * died ask at once, to the starved: the others go to those that have got it (fill_holders). */
-static bool is_given(const struct channel *c, const struct stream *s, unsigned index,
-                     bool starved) {
+static bool is_given(const struct channel *c, const struct stream *s, const struct neighbour *child,
+                     unsigned index, bool starved) {
     if (!admission_saves(c)) return false;
     unsigned copies = admission_copies(c, s->track, index);
     if (index != SUPPLY_HEADS)
         return copies >= admission_source_copies(c, s) + (starved ? SOURCE_COPIES_STARVED : 0);
     if (admission_is_thin(c, s)) return copies >= SOURCE_HEADS_THIN;
-    return !starved && copies >= SOURCE_HEADS;
+    /* Without its head no cell is passed on: what hangs on one that has it from elsewhere is as
+     * late as that. */
+    bool is_root = child->streams[s->track].child_granted != 0 && admission_is_carrier(child);
+    return !starved && copies >= (is_root ? SOURCE_HEADS_CARRIERS : SOURCE_HEADS);
 }
 
 /* How long nothing of it may come. */
@@ -222,7 +234,8 @@ bool admission_grants(const struct channel *c, const struct stream *s,
                       const struct neighbour *child, unsigned index, bool starved) {
     if (!admission_has_supply(c, s, index)) return false;
     if (admission_makes_loop(c, s, child, index)) return false;
-    if (is_given(c, s, index, starved) && !(starved && is_back(c, s, child, index))) return false;
+    if (is_given(c, s, child, index, starved) && !(starved && is_back(c, s, child, index)))
+        return false;
     /* Nobody has it if not from the source: something else makes room (admission_mark_excess). */
     if (c->is_source && c->node->uplink.rate_bps > 0 && admission_holders(c, s->track, index) == 0)
         return true;

@@ -70,6 +70,8 @@ static void take_place(struct channel *c, const struct neighbour *nb) {
         neighbour_set_close(&c->waiting[class], at);
     for (size_t t = 0; t < c->streams_len; t++)
         for (size_t i = 0; i < SUPPLIES; i++) neighbour_set_close(&c->streams[t].children[i], at);
+    neighbour_set_close(&c->carriers, at);
+    neighbour_set_close(&c->behind, at);
     neighbour_set_close(&c->paced, at);
     neighbour_set_close(&c->pending, at);
     memmove(&c->have_us[at], &c->have_us[at + 1], (c->neighbours_len - at) * sizeof c->have_us[0]);

@@ -65,7 +65,9 @@ struct channel {
     uint64_t *have_us;             /* beside it: when each may be told again what we hold */
     struct neighbour_set waiting[SEND_CLASSES]; /* whose queue has something of the class, */
     struct neighbour_set pending;               /* who has sent cells that wait for their head */
-    struct neighbour_set paced; /* and whose path lets nothing go before uplink.paced_until_us */
+    struct neighbour_set carriers; /* who passes on, or could, a good part of the stream, */
+    struct neighbour_set behind;   /* whose fresh cells have waited for long, */
+    struct neighbour_set paced;    /* and whose path lets nothing go before uplink.paced_until_us */
     struct tally tally;
     struct sampler sampler;
 

@@ -66,6 +66,7 @@ struct uplink {
     int64_t tokens;       /* bits times US_PER_S; below 0 after control that could not wait */
     uint64_t tokens_us;
     uint64_t paced_until_us; /* when the first of the channels' `paced` may send */
+    bool has_behind;         /* a channel's `behind` has somebody */
     unsigned turn;           /* neighbour to serve next */
     unsigned burst;          /* datagrams to it in this turn */
     uint64_t second_us;      /* start of the current second */
@@ -159,7 +160,10 @@ void uplink_queued(struct node *n, size_t bytes);
 void uplink_tick(struct node *n, uint64_t now_us);
 size_t uplink_transmit(struct node *n, struct datagram *ret, uint64_t now_us);
 uint64_t uplink_deadline(const struct node *n);
-/* uplink_turn.c: datagrams came, or timers ran out: paths that were full may not be. */
+/* uplink_turn.c */
+/* What it passes on has changed. */
+void uplink_turn_note_worth(struct neighbour *nb);
+/* Datagrams came, or timers ran out: paths that were full may not be. */
 void uplink_paths_changed(struct node *n);
 /* uplink_probe.c */
 void uplink_probe_tick(struct node *n, uint64_t now_us);

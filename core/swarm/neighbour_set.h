@@ -54,6 +54,10 @@ static inline void neighbour_set_join(struct neighbour_set *s, const struct neig
     for (size_t i = 0; i < NEIGHBOUR_SET_WORDS; i++) s->words[i] |= other->words[i];
 }
 
+static inline void neighbour_set_meet(struct neighbour_set *s, const struct neighbour_set *other) {
+    for (size_t i = 0; i < NEIGHBOUR_SET_WORDS; i++) s->words[i] &= other->words[i];
+}
+
 /* The place `at` is no more: those above it move down by one. */
 static inline void neighbour_set_close(struct neighbour_set *s, size_t at) {
     for (size_t i = at / 64; i < NEIGHBOUR_SET_WORDS; i++) {

@@ -191,6 +191,7 @@ void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us) {
     nb->spare_bps = (uint64_t)m->spare * OFFER_UNIT_BPS;
     nb->carried_bps = (uint64_t)m->carried * OFFER_UNIT_BPS;
     nb->bar_bps = (uint64_t)m->bar * OFFER_UNIT_BPS;
+    uplink_turn_note_worth(nb);
     bool is_dry = false;
     for (size_t i = 0; i < m->tracks_len; i++) {
         const struct track_lags *lags = &m->tracks[i];

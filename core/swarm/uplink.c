@@ -150,6 +150,7 @@ static void measure_capacity(struct node *n, uint64_t now_us) {
 void uplink_tick(struct node *n, uint64_t now_us) {
     struct uplink *u = &n->uplink;
     uplink_probe_tick(n, now_us);
+    uplink_turn_tick(n, now_us);
     measure_capacity(n, now_us);
     if (is_short(n, now_us)) {
         if (u->short_us == 0) u->short_us = now_us;

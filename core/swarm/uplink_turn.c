@@ -1,10 +1,20 @@
 /* uplink_turn.c - the neighbours in turn, in bursts that one large send can carry.
  *
- * Whose path lets nothing go is left out until its time. */
+ * A frame's cells to all children take an uplink that is in use the whole time until the next
+ * frame: those that pass it on get it first, for what waits here waits once more in everybody
+ * below. Whose path lets nothing go is left out until its time. */
 #include "core/swarm/uplink_turn.h"
 
+#include "core/swarm/admission.h"
+
 #define BURST_DATAGRAMS 8
+/* A turn comes once a frame where all that is granted takes the whole uplink, and a path that is
+ * paced takes one datagram in it: who has waited for so long is sent to before others. */
+#define BEHIND_US (50 * US_PER_MS)
 #define PACED_NEVER_US (TIME_NEVER - 1) /* until something comes; TIME_NEVER: nobody is paced */
+
+/* Who comes first, of those that fresh cells wait for. */
+enum rank { RANK_CARRIERS_BEHIND, RANK_CARRIERS, RANK_BEHIND, RANK_ALL, RANKS };
 
 void uplink_paths_changed(struct node *n) {
     if (n->uplink.paced_until_us == TIME_NEVER) return;
@@ -23,17 +33,50 @@ static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us
     return false;
 }
 
-/* The first neighbour that may be sent something of the class, from place `*at` on, which counts
- * through all channels, and below `end`; NULL: there is none. */
-static struct neighbour *find_ready(struct node *n, enum send_class class, size_t *at, size_t end,
-                                    uint64_t now_us) {
+void uplink_turn_note_worth(struct neighbour *nb) {
+    if (admission_is_carrier(nb))
+        neighbour_set_add(&nb->channel->carriers, nb->at);
+    else
+        neighbour_set_remove(&nb->channel->carriers, nb->at);
+}
+
+void uplink_turn_tick(struct node *n, uint64_t now_us) {
+    n->uplink.has_behind = false;
+    for (size_t i = 0; i < n->channels_len; i++) {
+        struct channel *c = n->channels[i];
+        const struct neighbour_set *fresh = &c->waiting[SEND_FRESH];
+        c->behind = (struct neighbour_set){{0}};
+        for (size_t k = neighbour_set_next(fresh, 0); k < NEIGHBOURS_MAX;
+             k = neighbour_set_next(fresh, k + 1)) {
+            const struct send_item *item = send_queue_peek(&c->neighbours[k]->queue, SEND_FRESH);
+            if (item == NULL || send_item_waited_us(item, now_us) <= BEHIND_US) continue;
+            neighbour_set_add(&c->behind, k);
+            n->uplink.has_behind = true;
+        }
+    }
+}
+
+/* Of those that something of the class waits for. */
+static struct neighbour_set of_rank(const struct channel *c, enum send_class class,
+                                    enum rank rank) {
+    struct neighbour_set set = c->waiting[class];
+    if (rank == RANK_CARRIERS_BEHIND || rank == RANK_CARRIERS)
+        neighbour_set_meet(&set, &c->carriers);
+    if (rank == RANK_CARRIERS_BEHIND || rank == RANK_BEHIND) neighbour_set_meet(&set, &c->behind);
+    return set;
+}
+
+/* The first neighbour of the rank that may be sent something of the class, from place `*at` on,
+ * which counts through all channels, and below `end`; NULL: there is none. */
+static struct neighbour *find_ready(struct node *n, enum send_class class, enum rank rank,
+                                    size_t *at, size_t end, uint64_t now_us) {
     size_t base = 0;
     for (size_t i = 0; i < n->channels_len && base < end; i++) {
         struct channel *c = n->channels[i];
-        const struct neighbour_set *waiting = &c->waiting[class];
-        size_t k = neighbour_set_next_but(waiting, &c->paced, (size_t)u64_sub(*at, base));
+        struct neighbour_set waiting = of_rank(c, class, rank);
+        size_t k = neighbour_set_next_but(&waiting, &c->paced, (size_t)u64_sub(*at, base));
         for (; k < NEIGHBOURS_MAX && base + k < end;
-             k = neighbour_set_next_but(waiting, &c->paced, k + 1)) {
+             k = neighbour_set_next_but(&waiting, &c->paced, k + 1)) {
             if (!may_send(n, c->neighbours[k], now_us)) continue;
             *at = base + k;
             return c->neighbours[k];
@@ -57,14 +100,26 @@ static void count_turn(struct uplink *u, size_t at, size_t total) {
     u->burst = 0;
 }
 
+/* Of one rank; `*at` is its place. */
+static struct neighbour *next_of(struct node *n, enum send_class class, enum rank rank,
+                                 size_t total, size_t *at, uint64_t now_us) {
+    size_t turn = n->uplink.turn % total;
+    *at = turn;
+    struct neighbour *nb = find_ready(n, class, rank, at, total, now_us);
+    if (nb != NULL || turn == 0) return nb;
+    *at = 0;
+    return find_ready(n, class, rank, at, turn, now_us);
+}
+
 struct neighbour *uplink_turn_next(struct node *n, enum send_class class, uint64_t now_us) {
-    size_t total = uplink_turns(n);
+    size_t total = uplink_turns(n), at;
     if (total == 0) return NULL;
-    size_t turn = n->uplink.turn % total, at = turn;
-    struct neighbour *nb = find_ready(n, class, &at, total, now_us);
-    if (nb == NULL) {
-        at = 0;
-        nb = find_ready(n, class, &at, turn, now_us);
+    struct neighbour *nb = NULL;
+    for (enum rank rank = 0; nb == NULL && rank < RANKS; rank++) {
+        bool is_used = rank == RANK_ALL || class == SEND_FRESH;
+        if (rank == RANK_CARRIERS_BEHIND || rank == RANK_BEHIND)
+            is_used = is_used && n->uplink.has_behind;
+        if (is_used) nb = next_of(n, class, rank, total, &at, now_us);
     }
     if (nb != NULL) count_turn(&n->uplink, at, total);
     return nb;

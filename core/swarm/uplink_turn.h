@@ -6,6 +6,8 @@
 
 #include "core/swarm/engine.h"
 
+/* Finds those whose fresh cells have waited for long. */
+void uplink_turn_tick(struct node *n, uint64_t now_us);
 /* Who is sent the next datagram of the class, where its path lets one go; that counts as sent.
  * NULL: nobody. */
 struct neighbour *uplink_turn_next(struct node *n, enum send_class class, uint64_t now_us);

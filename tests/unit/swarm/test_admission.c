@@ -81,6 +81,21 @@ Test(admission, gives_heads_to_two_where_the_uplink_of_a_source_is_thin) {
         cr_assert_eq(serving_child_at(children[i])->child_heads, i < 2);
 }
 
+/* What it gives them goes no further before its head is there. */
+Test(admission, gives_heads_to_all_who_pass_on_what_a_source_gives_them) {
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 7; i++) serving_offer(serving_child(), i < 6 ? 3000000 : 0, 0);
+    for (unsigned i = 0; i < 4; i++) (void)serving_subscribe(children[i], 0, SUBSCRIBE_HEADS);
+    (void)serving_subscribe(children[4], 0, SUBSCRIBE_HEADS);
+    for (unsigned i = 5; i < 7; i++) {
+        (void)serving_subscribe(children[i], 1u << i, 0);
+        (void)serving_subscribe(children[i], 1u << i, SUBSCRIBE_HEADS);
+    }
+    cr_assert_not(serving_child_at(children[4])->child_heads, "it gives that one nothing else");
+    cr_assert(serving_child_at(children[5])->child_heads);
+    cr_assert_not(serving_child_at(children[6])->child_heads, "and that one passes nothing on");
+}
+
 /* It did not know of its uplink then. */
 Test(admission, takes_heads_back_where_the_uplink_of_a_source_is_thin) {
     serving_source(ONE_COPY_BPS);
