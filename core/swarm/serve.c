@@ -231,7 +231,7 @@ static bool is_child_of(const struct neighbour *nb, const struct stream *s, uint
 }
 
 static enum send_class fresh_class(const struct stream *s) {
-    return s->kind == TRACK_AUDIO ? SEND_SOUND : SEND_FRESH;
+    return s->kind == TRACK_AUDIO ? SEND_FIRST : SEND_FRESH;
 }
 
 void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *from,
@@ -244,7 +244,7 @@ void serve_head(struct channel *c, struct chunk *chunk, const struct neighbour *
         struct neighbour *nb = c->neighbours[i];
         if (!is_child_of(nb, s, h->number, from)) continue;
         if (!neighbour_mark_head(nb, h->track, h->number)) continue;
-        queue(nb, fresh_class(s), h->track, h->number, SEND_HEAD, now_us);
+        queue(nb, SEND_FIRST, h->track, h->number, SEND_HEAD, now_us);
         uplink_queued(c->node, chunk->encoded_len);
     }
 }

@@ -1,8 +1,8 @@
 /* uplink.c - one queue for the node's uplink: what goes out next.
  *
- * By class first (sound, picture, repairs, backlog), then by turn (uplink_turn.c). Where a rate is
- * declared or measured (capacity.h), every datagram, whoever made it, is paid for from one token
- * bucket; cells and heads wait for it. */
+ * By class first (heads and sound, picture, repairs, backlog), then by turn (uplink_turn.c). Where
+ * a rate is declared or measured (capacity.h), every datagram, whoever made it, is paid for from
+ * one token bucket; cells and heads wait for it. */
 #include "core/swarm/engine.h"
 
 #include "core/base/err.h"
@@ -257,6 +257,10 @@ static void put_cell(struct node *n, struct neighbour *nb, enum send_class class
 static size_t send_to(struct node *n, struct neighbour *nb, enum send_class class,
                       struct datagram *ret, uint64_t now_us) {
     const struct chunk *chunk = put_heads(nb, class, now_us);
+    if (chunk == NULL && class == SEND_FIRST) { /* heads leave room for a cell of the picture */
+        class = SEND_FRESH;
+        chunk = put_heads(nb, class, now_us);
+    }
     if (link_begin(nb->link, ret, now_us)) {
         send_queue_clear(&nb->queue); /* the link is ending */
         uplink_forget(nb);

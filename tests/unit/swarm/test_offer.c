@@ -123,7 +123,7 @@ Test(offer, does_not_take_the_word_of_one_parent_for_what_all_others_contradict)
     }
     struct offer m;
     cr_assert(hostile_last_offer(hostile, &m));
-    for (unsigned i = 0; i < 16; i++) assert_range(&m.tracks[0], i, 7 * HOP_LAGS, 12 * HOP_LAGS);
+    for (unsigned i = 0; i < 16; i++) assert_range(&m.tracks[0], i, 7 * HOP_LAGS, 14 * HOP_LAGS);
 }
 
 Test(offer, names_nothing_that_has_no_parent) {

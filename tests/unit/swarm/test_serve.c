@@ -1,5 +1,6 @@
 /* What a child gets of what it has subscribed to. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "core/swarm/engine.h"
 #include "tests/lib/stage.h"
@@ -50,4 +51,50 @@ Test(serve, sends_again_what_was_lost_before_a_child_goes_to_another_parent) {
         cr_assert_eq(cells_of(child, i), head_all_cells(c->head), "chunk %u", i);
     }
     cr_assert_eq(cells_of(child, until + 1), 0, "the other parent's");
+}
+
+/* When the head, or (the last) cell, of a chunk of the picture came. */
+static uint64_t came_us(const struct hostile_peer *p, const struct chunk *c, bool is_head) {
+    uint64_t at_us = 0;
+    for (size_t i = 0; i < p->kept_len; i++) {
+        const struct hostile_kept *k = &p->kept[i];
+        struct head_message m;
+        struct cell cell;
+        if (!k->is_cell && head_message_read(k->data, k->len, &m) == 0) {
+            bool is_its = m.head.len == c->encoded_len &&
+                          memcmp(m.head.data, chunk_encoded(c), m.head.len) == 0;
+            if (is_head && is_its) at_us = k->at_us;
+        } else if (k->is_cell && cell_read(k->data, k->len, &cell) == 0) {
+            bool is_its =
+                cell.track == 0 && cell.head_tag == c->tag &&
+                chunk_number_expand((uint16_t)cell.number, c->head->number) == c->head->number;
+            if (!is_head && is_its) at_us = k->at_us;
+        }
+    }
+    cr_assert_neq(at_us, 0, "chunk %u", c->head->number);
+    return at_us;
+}
+
+/* No cell goes further before it. */
+Test(serve, sends_a_head_to_all_before_the_cells_to_anybody) {
+    struct hostile_peer *children[2];
+    source.video_len = 12500;
+    source.actor->node->uplink.capacity.most_bps = 8000000;
+    for (unsigned i = 0; i < 2; i++) {
+        children[i] = stage_hostile(&stage, 1 + i);
+        hostile_meet(children[i], source.actor, &source.broadcast);
+        stage_run(&stage, 100 * US_PER_MS);
+        (void)hostile_send_subscribe(children[i], &(struct subscribe){.generation = 1,
+                                                                      .flags = SUBSCRIBE_HEADS,
+                                                                      .substreams = ALL,
+                                                                      .from = FROM_RANDOM_ACCESS});
+    }
+    stage_run(&stage, US_PER_S);
+    for (uint32_t number = source.number - 10; number < source.number - 5; number++) {
+        const struct chunk *c = source.chunks[0][number];
+        for (unsigned i = 0; i < 2; i++)
+            cr_assert_lt(came_us(children[i], c, true),
+                         came_us(children[1 - i], c, false) - 2 * US_PER_MS, "chunk %u, child %u",
+                         number, i);
+    }
 }
