@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/err.h"
+#include "core/swarm/climb.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/serve.h"
 
@@ -265,7 +266,10 @@ static void trim(struct channel *c, uint64_t now_us) {
 }
 
 void channel_tick(struct channel *c, uint64_t now_us) {
-    if (!c->node->is_leaving) dial(c, now_us);
+    if (!c->node->is_leaving) {
+        dial(c, now_us);
+        climb_tick(c, now_us);
+    }
     bool is_alone = c->linked_us < now_us && c->sampler.len > 0;
     c->tick_us = now_us + (is_active(c, now_us) ? TICK_US
                            : is_alone           ? DIAL_EAGER_US

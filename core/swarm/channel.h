@@ -90,7 +90,8 @@ struct channel {
     uint64_t worth_us, worth_bps; /* what we are worth to a parent, as reckoned then */
     uint64_t linked_us;           /* when a link to a neighbour was last up */
     uint64_t trim_us;             /* when memory that is idle is next given back */
-    uint64_t tick_us;             /* when channel_tick is due */
+    uint64_t tick_us;             /* when channel_tick is due, */
+    uint64_t climb_us;            /* and climb_tick */
     uint64_t eager_us;      /* when another neighbour may be asked before there is a manifest */
     uint64_t balance_us;    /* when the parents are next rebalanced */
     uint64_t find_us;       /* when holders were last looked up, */
