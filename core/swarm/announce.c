@@ -19,6 +19,7 @@
 #define FIND_PERCENT_LEAST 75
 #define FIND_PERCENT_VARIES 51
 #define NEIGHBOURS_ENOUGH 4
+#define UNSERVED_US (2 * US_PER_S) /* without a cell that came by itself */
 #define SILENCE_US                                                                                 \
     (5 * US_PER_S) /* on air, but no head: the source may have come back elsewhere                 \
                     */
@@ -107,11 +108,22 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
               &(struct queued_event){.type = NODE_EVENT_ANNOUNCE_ENTRY, .channel = c->index});
 }
 
+/* The source is on air, and of what it sends nothing comes by itself: whoever our neighbours are,
+ * they do not serve us. */
+static bool is_unserved(const struct channel *c, uint64_t now_us) {
+    if (c->is_source || c->ended || c->streams_len == 0) return false;
+    uint64_t came_us = 0;
+    for (size_t t = 0; t < c->streams_len; t++)
+        for (unsigned i = 0; i < c->streams[t].substreams; i++)
+            came_us = u64_max(came_us, c->streams[t].came_us[i]);
+    return now_us - came_us > UNSERVED_US;
+}
+
 /* From one look-up to the next. Those that came at once should not look at once. */
 static uint64_t find_period_us(struct channel *c, uint64_t now_us) {
     bool silent = !c->is_source && !c->ended && now_us - c->head_us > SILENCE_US;
     unsigned dialling, up = channel_links_up(c, &dialling, now_us);
-    if (up < NEIGHBOURS_ENOUGH || silent) return c->find_pause_us;
+    if (up < NEIGHBOURS_ENOUGH || silent || is_unserved(c, now_us)) return c->find_pause_us;
     c->find_pause_us = FIND_FIRST_US;
     return (up < NEIGHBOURS_PLENTY ? FIND_CALM_US : FIND_RARE_US) / 100 * c->find_percent;
 }

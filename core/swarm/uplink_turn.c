@@ -10,7 +10,7 @@
 #define BURST_DATAGRAMS 8
 /* A turn comes once a frame where all that is granted takes the whole uplink, and a path that is
  * paced takes one datagram in it: who has waited for so long is sent to before others. */
-#define BEHIND_US (50 * US_PER_MS)
+#define WAITED_LONG_US (50 * US_PER_MS)
 #define PACED_NEVER_US (TIME_NEVER - 1) /* until something comes; TIME_NEVER: nobody is paced */
 
 /* Who comes first, of those that fresh cells wait for. */
@@ -49,7 +49,7 @@ void uplink_turn_tick(struct node *n, uint64_t now_us) {
         for (size_t k = neighbour_set_next(fresh, 0); k < NEIGHBOURS_MAX;
              k = neighbour_set_next(fresh, k + 1)) {
             const struct send_item *item = send_queue_peek(&c->neighbours[k]->queue, SEND_FRESH);
-            if (item == NULL || send_item_waited_us(item, now_us) <= BEHIND_US) continue;
+            if (item == NULL || send_item_waited_us(item, now_us) <= WAITED_LONG_US) continue;
             neighbour_set_add(&c->behind, k);
             n->uplink.has_behind = true;
         }
