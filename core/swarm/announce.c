@@ -108,10 +108,11 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
               &(struct queued_event){.type = NODE_EVENT_ANNOUNCE_ENTRY, .channel = c->index});
 }
 
-/* The source is on air, and of what it sends nothing comes by itself: whoever our neighbours are,
- * they do not serve us. */
+/* Heads come, so the source is on air, and of the rest nothing comes by itself: whoever our
+ * neighbours are, they do not serve us. While nothing comes at all everybody waits for the source.
+ */
 static bool is_unserved(const struct channel *c, uint64_t now_us) {
-    if (c->is_source || c->ended || c->streams_len == 0) return false;
+    if (c->is_source || c->ended || now_us - c->head_us > US_PER_S) return false;
     uint64_t came_us = 0;
     for (size_t t = 0; t < c->streams_len; t++)
         for (unsigned i = 0; i < c->streams[t].substreams; i++)

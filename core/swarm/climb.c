@@ -10,7 +10,7 @@
 #define CLIMB_US US_PER_S /* between dials, about */
 #define CARRIES_LEAST 8   /* substreams that the uplink could pass on */
 #define ANCESTORS_FAR 6   /* nearer to the source nobody has to climb: that is no large swarm */
-#define ROOM_LEAST 4      /* places that are left to newcomers */
+#define ROOM_LEAST 4      /* free places of which it takes one: newcomers need some */
 
 static struct candidate *find(struct channel *c, uint32_t id4, uint64_t now_us) {
     for (size_t i = 0; i < c->sampler.len; i++) {

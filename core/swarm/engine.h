@@ -66,7 +66,6 @@ struct uplink {
     int64_t tokens;       /* bits times US_PER_S; below 0 after control that could not wait */
     uint64_t tokens_us;
     uint64_t paced_until_us; /* when the first of the channels' `paced` may send */
-    bool has_behind;         /* a channel's `behind` has somebody */
     unsigned turn;           /* neighbour to serve next */
     unsigned burst;          /* datagrams to it in this turn */
     uint64_t second_us;      /* start of the current second */

@@ -41,7 +41,6 @@ void uplink_turn_note_worth(struct neighbour *nb) {
 }
 
 void uplink_turn_tick(struct node *n, uint64_t now_us) {
-    n->uplink.has_behind = false;
     for (size_t i = 0; i < n->channels_len; i++) {
         struct channel *c = n->channels[i];
         const struct neighbour_set *fresh = &c->waiting[SEND_FRESH];
@@ -51,7 +50,6 @@ void uplink_turn_tick(struct node *n, uint64_t now_us) {
             const struct send_item *item = send_queue_peek(&c->neighbours[k]->queue, SEND_FRESH);
             if (item == NULL || send_item_waited_us(item, now_us) <= WAITED_LONG_US) continue;
             neighbour_set_add(&c->behind, k);
-            n->uplink.has_behind = true;
         }
     }
 }
@@ -117,8 +115,6 @@ struct neighbour *uplink_turn_next(struct node *n, enum send_class class, uint64
     struct neighbour *nb = NULL;
     for (enum rank rank = 0; nb == NULL && rank < RANKS; rank++) {
         bool is_used = rank == RANK_ALL || class == SEND_FRESH;
-        if (rank == RANK_CARRIERS_BEHIND || rank == RANK_BEHIND)
-            is_used = is_used && n->uplink.has_behind;
         if (is_used) nb = next_of(n, class, rank, total, &at, now_us);
     }
     if (nb != NULL) count_turn(&n->uplink, at, total);

@@ -21,8 +21,8 @@ Test(admission, gives_all_to_the_few_that_a_source_knows) {
 Test(admission, keeps_one_copy_of_each_substream_at_the_source_while_others_pass_it_on) {
     serving_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) serving_child();
-    serving_offer(children[0], 3000000,
-                  0); /* each is worth more than twice the next: nothing is spread */
+    /* Each is worth more than twice the next: nothing is spread. */
+    serving_offer(children[0], 3000000, 0);
     serving_offer(children[1], 1000000, 0);
     cr_assert_eq(serving_subscribe(children[0], ALL & 0xff, 0), ALL & 0xff);
     cr_assert_eq(serving_subscribe(children[1], ALL, 0), ALL & ~0xffu, "what nobody has");
