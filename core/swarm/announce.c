@@ -108,11 +108,10 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
               &(struct queued_event){.type = NODE_EVENT_ANNOUNCE_ENTRY, .channel = c->index});
 }
 
-/* Heads come, so the source is on air, and of the rest nothing comes by itself: whoever our
- * neighbours are, they do not serve us. While nothing comes at all everybody waits for the source.
+/* No cell comes by itself: whoever our neighbours are, they do not serve us, or the source rests.
  */
 static bool is_unserved(const struct channel *c, uint64_t now_us) {
-    if (c->is_source || c->ended || now_us - c->head_us > US_PER_S) return false;
+    if (c->is_source || c->ended || c->streams_len == 0) return false;
     uint64_t came_us = 0;
     for (size_t t = 0; t < c->streams_len; t++)
         for (unsigned i = 0; i < c->streams[t].substreams; i++)
