@@ -1,0 +1,97 @@
+/* The source's child from which most have most dies, again and again, in a swarm from which nobody
+ * else goes. SEED=n runs that seed alone, SEEDS=n so many; PEERS=n and INDEX=n (percent) others. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/swarm/engine.h"
+#include "tests/sim/world.h"
+
+#define SEEDS 4
+#define DEATHS 4 /* a seed */
+#define PEERS 60
+#define INDEX 200                 /* percent */
+#define FIRST_US (20 * US_PER_S)  /* all have come, and found their places */
+#define PERIOD_US (10 * US_PER_S) /* so they have until the next one */
+#define AWAY_US (5 * US_PER_S)
+#define CHUNKS_MOST 24 /* of 30 a second: 18 are missed, give or take the seeds */
+
+static uint64_t number_of(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : strtoull(text, NULL, 10);
+}
+
+static struct scenario nobody_leaves(void) {
+    struct scenario s = scenario_default();
+    s.peers = (unsigned)number_of("PEERS", PEERS);
+    s.resource_index = (double)number_of("INDEX", INDEX) / 100;
+    s.session_median = 0;
+    s.unreachable = 0; /* so the source meets all kinds */
+    s.join_spread = 5;
+    return s;
+}
+
+/* The child that the source gives most substreams. */
+static unsigned find_root(struct world *w, unsigned *ret_substreams) {
+    const struct channel *c = world_node(w, 0)->channels[0];
+    const struct neighbour *root = NULL;
+    *ret_substreams = 0;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        unsigned has = (unsigned)__builtin_popcount(c->neighbours[i]->streams[0].child_granted);
+        if (has <= *ret_substreams) continue;
+        *ret_substreams = has;
+        root = c->neighbours[i];
+    }
+    unsigned at = 0;
+    cr_assert_not_null(root);
+    cr_assert(network_find(world_network(w), link_endpoint(root->link), &at));
+    return at;
+}
+
+static uint64_t count_missed(struct world *w, unsigned but) {
+    uint64_t missed = 0;
+    for (unsigned i = 1; i < world_peers(w); i++) {
+        struct node_channel_stats stats;
+        if (i == but || !world_is_up(w, i)) continue;
+        node_channel_stats(world_node(w, i), 0, &stats);
+        missed += stats.chunks_missed;
+    }
+    return missed;
+}
+
+/* Chunks that a viewer misses for a death, in the mean. */
+static double missed_for_a_death(uint64_t seed) {
+    struct scenario s = nobody_leaves();
+    struct world *w = world_new(&s, seed);
+    uint64_t missed = 0;
+    for (unsigned k = 0; k < DEATHS; k++) {
+        world_run(w, FIRST_US + k * PERIOD_US);
+        unsigned substreams, root = find_root(w, &substreams);
+        uint64_t before = count_missed(w, root);
+        world_kill(w, root);
+        world_run(w, world_now(w) + AWAY_US);
+        uint64_t felt = count_missed(w, root) - before;
+        printf("SEED=%llu death %u of who had %u substreams: each missed %.1f chunks\n",
+               (unsigned long long)seed, k, substreams,
+               (double)felt / (double)(world_peers(w) - 2));
+        missed += felt;
+        world_restart(w, root);
+    }
+    double viewers = (double)(world_peers(w) - 2);
+    world_free(w);
+    return (double)missed / viewers / DEATHS;
+}
+
+/* Its children notice after a third of a second, and ask those that hang on themselves: the chunks
+ * of half a second come too late to all, of thirty a second. */
+Test(roots, death_of_the_sources_widest_child_costs_less_than_a_second) {
+    uint64_t only = number_of("SEED", 0), seeds = number_of("SEEDS", SEEDS);
+    double missed = 0;
+    unsigned runs = 0;
+    for (uint64_t seed = only ? only : 1; seed <= (only ? only : seeds); seed++) {
+        missed += missed_for_a_death(seed);
+        runs++;
+    }
+    printf("%.2f chunks missed by each viewer for a death\n", missed / runs);
+    cr_expect_lt(missed / runs, CHUNKS_MOST, "%.2f", missed / runs);
+}
