@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/swarm/engine.h"
+#include "tests/sim/seeds.h"
 #include "tests/sim/world.h"
 
 #define ORPHAN 1
@@ -14,11 +15,6 @@
 #define PERIOD_US (9 * US_PER_S)
 #define AWAY_US (4 * US_PER_S)
 #define PARENTS_MAX 16
-
-static uint64_t number_of(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
 
 /* What kill-parents of tests/lab is: uplinks are no matter, and the stream is so thin that a parent
  * sends something every 100 ms. */

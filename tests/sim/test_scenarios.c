@@ -5,14 +5,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "tests/sim/seeds.h"
 #include "tests/sim/world.h"
 
 static struct report report; /* too large for a stack */
-
-static uint64_t number_of(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
 
 /* The scenario with a few peers, whose uplinks are known and six times the demand: what these tests
  * are about is not how uplinks are found out. */

@@ -6,16 +6,12 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
+#include "tests/sim/seeds.h"
 #include "tests/sim/world.h"
 
 #define JOINED_US (5 * US_PER_S)
 #define HARDLY_MISSED 10 /* chunks, of 20 peers' 30,000 */
 #define MISSED_LATER 3   /* of 320 chunks: now and then a substream moves (one of 25 seeds: 2) */
-
-static uint64_t number_of(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
 
 /* Calls `run` with each seed, or with the one that SEED names. */
 static void over_seeds(uint64_t seeds, void (*run)(uint64_t seed)) {
