@@ -164,7 +164,7 @@ bool admission_saves(const struct channel *c) { return c->is_source && c->neighb
 unsigned admission_source_copies(const struct channel *c, const struct stream *s) {
     uint64_t rate_bps = (uint64_t)s->substream_bps * s->substreams;
     if (!capacity_is_known(&c->node->uplink.capacity) || rate_bps == 0) return SOURCE_COPIES;
-    uint64_t copies = uplink_capacity_bps(c->node) / (COPY_RATES * rate_bps);
+    uint64_t copies = uplink_capacity_bps(c->node) / 100 * COPY_PERCENT / rate_bps;
     copies = u64_min(copies, c->neighbours_len / COPY_NEIGHBOURS);
     return (unsigned)u64_max(SOURCE_COPIES, u64_min(copies, SOURCE_COPIES_MOST));
 }

@@ -7,8 +7,8 @@
 
 #define SOURCE_COPIES 1         /* of a substream, that the source gives freely */
 #define SOURCE_COPIES_MOST 4    /* where its uplink is wide: */
-#define COPY_RATES 6            /* one for so many stream rates that it carries */
-#define COPY_NEIGHBOURS 4       /* and so many neighbours */
+#define COPY_PERCENT 40         /* as many as so much of it carries, */
+#define COPY_NEIGHBOURS 4       /* and one for so many neighbours */
 #define SOURCE_COPIES_STARVED 2 /* and so many more to those that have it from nobody */
 #define SOURCE_HEADS_THIN 2     /* children with heads, where its uplink has room for little else */
 #define CROWD 4                 /* neighbours from which on the source saves */

@@ -8,7 +8,7 @@
 
 #define DELAY_US (20 * US_PER_MS)
 #define ALL 0xffffu
-#define ONE_COPY_BPS 33000000              /* eleven times the stream: not enough for a second */
+#define ONE_COPY_BPS 14000000              /* not five times the stream: no second copy */
 #define COPY_BPS (16 * 187500 * 108 / 100) /* of all substreams, as they are reckoned */
 
 extern struct stage stage;

@@ -40,6 +40,22 @@ Test(admission, gives_a_copy_for_four_neighbours_where_the_uplink_is_wide) {
     cr_assert_eq(serving_subscribe(children[2], 3, 0), 0);
 }
 
+static unsigned copies_of_a_source(uint64_t upload_bps) {
+    unsigned copies = 0;
+    serving_source(upload_bps);
+    for (unsigned i = 0; i < 8; i++) serving_child();
+    for (unsigned i = 0; i < 3; i++) copies += serving_subscribe(children[i], 1, 0) == 1;
+    return copies;
+}
+
+Test(admission, gives_one_copy_where_two_take_more_than_two_fifths_of_the_uplink) {
+    cr_assert_eq(copies_of_a_source(ONE_COPY_BPS), 1);
+}
+
+Test(admission, gives_a_second_copy_where_two_take_two_fifths_of_the_uplink) {
+    cr_assert_eq(copies_of_a_source(16000000), 2);
+}
+
 Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_as_much) {
     serving_source(ONE_COPY_BPS);
     for (unsigned i = 0; i < 5; i++) serving_child();
