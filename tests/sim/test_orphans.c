@@ -94,7 +94,7 @@ static unsigned count_felt(uint64_t seed) {
 }
 
 /* Of 400 kills (seeds 1 to 40) 70 were felt before cells were asked for while the parents were
- * looked for, 25 since, and 1 of 200 since a source that can gives three copies. */
+ * looked for, 25 since, and none since a source that can gives three copies. */
 Test(orphans, miss_nothing_in_forty_nine_of_fifty_deaths_of_all_parents) {
     uint64_t only = number_of("SEED", 0), seeds = number_of("SEEDS", SEEDS);
     unsigned felt = 0, kills = 0;
