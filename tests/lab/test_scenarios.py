@@ -21,7 +21,7 @@ SKIPPED = 77
 
 SHORT = ("small-wan", "cut-and-heal", "kill-source-restart", "partition", "bootstrap-dead",
          "upload-limit", "clock-skew", "mtu-1280", "ipv6-only", "address-change")
-ALONE = "kill-parents"  # fourteen processes that come and go
+ALONE = "kill-parents"  # fifteen processes, of which four or five begin again every 5 s
 AT_ONCE = 3  # each takes a seventh of two processors
 BAD = ("nonsense", "hosts a 65", "hosts A 1", "hosts a x", "hosts a 1\nhosts a 1",
        "run x on nobody: true", "run x: true", "at 1 explode", "at x kill y", "at 1 cut nobody",
