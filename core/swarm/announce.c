@@ -20,9 +20,8 @@
 #define FIND_PERCENT_VARIES 51
 #define NEIGHBOURS_ENOUGH 4
 #define UNSERVED_US (2 * US_PER_S) /* without a cell that came by itself */
-#define SILENCE_US                                                                                 \
-    (5 * US_PER_S) /* on air, but no head: the source may have come back elsewhere                 \
-                    */
+#define SILENCE_US (5 * US_PER_S)  /* without a head: the source may have come back elsewhere */
+#define SILENT_TURN_US (2 * US_PER_S)
 
 void announce_describe(const struct channel *c, struct holder *ret) {
     const struct node *n = c->node;
@@ -108,28 +107,47 @@ static void announce_entry(struct channel *c, uint64_t now_us) {
               &(struct queued_event){.type = NODE_EVENT_ANNOUNCE_ENTRY, .channel = c->index});
 }
 
-/* No cell comes by itself: whoever our neighbours are, they do not serve us, or the source rests.
- */
+/* No cell comes by itself, and neighbours go on to newer chunks: they do not serve us. Where nobody
+ * goes on, the source rests. */
 static bool is_unserved(const struct channel *c, uint64_t now_us) {
     if (c->is_source || c->ended || c->streams_len == 0) return false;
-    uint64_t came_us = 0;
-    for (size_t t = 0; t < c->streams_len; t++)
+    uint64_t came_us = 0, known_us = 0;
+    for (size_t t = 0; t < c->streams_len; t++) {
         for (unsigned i = 0; i < c->streams[t].substreams; i++)
             came_us = u64_max(came_us, c->streams[t].came_us[i]);
-    return now_us - came_us > UNSERVED_US;
+        for (size_t i = 0; i < c->neighbours_len; i++)
+            known_us = u64_max(known_us, c->neighbours[i]->streams[t].newest_us);
+    }
+    bool they_go_on = now_us - known_us < UNSERVED_US && known_us > came_us + UNSERVED_US / 2;
+    return now_us - came_us > UNSERVED_US && they_go_on;
 }
 
-/* From one look-up to the next. Those that came at once should not look at once. */
-static uint64_t find_period_us(struct channel *c, uint64_t now_us) {
-    bool silent = !c->is_source && !c->ended && now_us - c->head_us > SILENCE_US;
+/* No head either. One who finds where the source came back tells the others, so they take turns:
+ * about one of us and our neighbours every SILENT_TURN_US. */
+static bool is_silent(const struct channel *c, uint64_t now_us) {
+    return !c->is_source && !c->ended && now_us - c->head_us > SILENCE_US;
+}
+
+static uint64_t silent_due_us(const struct channel *c, unsigned up) {
+    uint64_t silent_us = c->head_us + SILENCE_US, round_us = up * SILENT_TURN_US;
+    if (c->find_us >= silent_us)
+        return c->find_us + u64_max(round_us / 100 * c->find_percent, c->find_pause_us);
+    uint64_t turn_us = round_us / FIND_PERCENT_VARIES * (c->find_percent - FIND_PERCENT_LEAST);
+    return u64_max(silent_us + turn_us, c->find_us + c->find_pause_us);
+}
+
+/* Those that came at once should not look at once. */
+static uint64_t find_due_us(struct channel *c, uint64_t now_us) {
     unsigned dialling, up = channel_links_up(c, &dialling, now_us);
-    if (up < NEIGHBOURS_ENOUGH || silent || is_unserved(c, now_us)) return c->find_pause_us;
+    if (up < NEIGHBOURS_ENOUGH || is_unserved(c, now_us)) return c->find_us + c->find_pause_us;
+    if (is_silent(c, now_us)) return silent_due_us(c, up);
     c->find_pause_us = FIND_FIRST_US;
-    return (up < NEIGHBOURS_PLENTY ? FIND_CALM_US : FIND_RARE_US) / 100 * c->find_percent;
+    uint64_t calm_us = up < NEIGHBOURS_PLENTY ? FIND_CALM_US : FIND_RARE_US;
+    return c->find_us + calm_us / 100 * c->find_percent;
 }
 
 static void find(struct channel *c, uint64_t now_us) {
-    if (c->find_pause_us != 0 && now_us < c->find_us + find_period_us(c, now_us)) return;
+    if (c->find_pause_us != 0 && now_us < find_due_us(c, now_us)) return;
     node_emit(c->node, &(struct queued_event){.type = NODE_EVENT_FIND, .channel = c->index});
     c->find_us = now_us;
     c->find_percent = (uint8_t)(FIND_PERCENT_LEAST + rng_below(&c->node->rng, FIND_PERCENT_VARIES));

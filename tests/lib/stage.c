@@ -254,6 +254,11 @@ void origin_end(struct origin *src) {
 
 void origin_stop(struct origin *src) { src->is_stopped = true; }
 
+void origin_resume(struct origin *src) {
+    src->is_stopped = false;
+    publish(src);
+}
+
 void origin_release(struct origin *src) {
     for (size_t t = 0; t < 2; t++)
         for (size_t i = 0; i < src->chunks_len[t]; i++) chunk_unref(src->chunks[t][i]);

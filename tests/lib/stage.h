@@ -94,6 +94,7 @@ void origin_record(struct origin *src, uint64_t id, uint32_t n, uint64_t utc_us)
 /* Publishes the signed end of both tracks and nothing more. */
 void origin_end(struct origin *src);
 void origin_stop(struct origin *src); /* without an end */
+void origin_resume(struct origin *src);
 void origin_release(struct origin *src);
 
 #endif

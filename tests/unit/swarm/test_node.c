@@ -140,42 +140,6 @@ Test(node, dials_holders_but_never_itself) {
     cr_assert(endpoint_equal(&c->endpoints[0], &holders[1].endpoints[0]));
 }
 
-Test(node, looks_for_holders_again_and_again_but_ever_more_slowly) {
-    stage_run(&stage, 10 * US_PER_S);
-    unsigned early = a->finds;
-    cr_assert_geq(early, 2);
-    stage_run(&stage, 300 * US_PER_S);
-    cr_assert_leq(a->finds - early, 300 / 20);
-    cr_assert_geq(a->finds - early, 300 / 40);
-}
-
-/* Neighbours tell of others, and a look-up takes uplink. */
-Test(node, hardly_looks_for_holders_with_neighbours_enough) {
-    source.video_len = 200;
-    origin_start(&source, &stage, 1, 7, false);
-    stage_introduce(a, source.actor);
-    for (unsigned i = 0; i < 7; i++)
-        stage_introduce(a, stage_node(&stage, 2 + i, &source.broadcast, NULL));
-    stage_run(&stage, 10 * US_PER_S);
-    cr_assert_geq(a->node->channels[0]->neighbours_len, 8);
-    unsigned early = a->finds;
-    stage_run(&stage, 120 * US_PER_S);
-    cr_assert_eq(a->finds, early);
-}
-
-Test(node, announces_itself_once_an_epoch_while_it_holds_something) {
-    origin_start(&source, &stage, 1, 7, false);
-    stage_introduce(a, source.actor);
-    struct endpoint e = network_endpoint(stage.network, 0);
-    stage_run(&stage, 10 * US_PER_S);
-    cr_assert_eq(a->announces, 0); /* nobody said under which address */
-    node_set_endpoints(a->node, &e, 1);
-    stage_run(&stage, 60 * US_PER_S);
-    cr_assert_geq(a->announces, 2);
-    cr_assert_leq(a->announces, 4);
-    cr_assert_eq(a->entries, 0);
-}
-
 Test(node, has_a_deadline_and_nothing_to_send_when_it_is_alone) {
     uint8_t buffer[DATAGRAM_MAX];
     struct datagram d = {.data = buffer, .capacity = sizeof buffer};
