@@ -77,19 +77,13 @@ void link_come_up(struct link *l, uint64_t now_us) {
     link_end(l, LINK_END_LOCAL, now_us);
 }
 
-/* When silence means that the peer is gone. */
-static uint64_t silence_us(const struct link *l) {
-    if (l->state != LINK_UP || l->waiting_since_us == TIME_NEVER) return TIME_NEVER;
-    return u64_max(l->received_us + LINK_IDLE_US, l->waiting_since_us + LINK_SILENCE_MIN_US);
-}
-
 static uint64_t half_open_us(const struct link *l) {
     return l->state == LINK_UNPROVEN && l->dial == NULL ? l->answer->expires_us : TIME_NEVER;
 }
 
 uint64_t link_expire_time(const struct link *l) {
     if (l->state == LINK_CLOSED) return TIME_NEVER;
-    uint64_t due_us = u64_min(silence_us(l), half_open_us(l));
+    uint64_t due_us = u64_min(silence_end(l), half_open_us(l));
     if (l->dial != NULL) due_us = u64_min(due_us, l->dial->end_us);
     return u64_min(due_us, recovery_deadline(l));
 }
@@ -108,7 +102,8 @@ void link_expire(struct link *l, uint64_t now_us) {
         dial_end(l);
         if (l->state == LINK_DIALLING) link_end(l, LINK_END_UNANSWERED, now_us);
     }
-    if (silence_us(l) <= now_us || half_open_us(l) <= now_us) link_end(l, LINK_END_TIMEOUT, now_us);
+    if (silence_end(l) <= now_us || half_open_us(l) <= now_us)
+        link_end(l, LINK_END_TIMEOUT, now_us);
     if (l->state != LINK_CLOSED) recovery_expire(l, now_us);
 }
 

@@ -40,13 +40,13 @@ enum link_end {
     LINK_END_REMOTE,     /* the peer closed it */
     LINK_END_TIMEOUT,    /* nothing came for LINK_IDLE_US although something was due */
     LINK_END_UNANSWERED, /* the dial had no answer */
-    LINK_END_REPLACED, /* a newer session with the same peer, or the other of two simultaneous dials
-                        */
-    LINK_END_VERSION,  /* the peer speaks another version */
-    LINK_END_PROTOCOL, /* the peer sent what the protocol does not allow */
+    LINK_END_REPLACED,   /* a newer session with the peer, or the other of two dials at once */
+    LINK_END_VERSION,    /* the peer speaks another version */
+    LINK_END_PROTOCOL,   /* the peer sent what the protocol does not allow */
 };
 
 #define LINK_IDLE_US (4 * US_PER_S)
+#define LINK_OUTAGE_US (30 * US_PER_S) /* while nobody is heard, and of a patient link */
 
 struct link_train {
     unsigned sent, came; /* datagrams; at least 2 came */
@@ -114,6 +114,9 @@ struct link *links_find(struct links *ls, const struct public_key *peer);
 size_t links_count(const struct links *ls, enum link_state state);
 /* Grows whenever a link changes its state. */
 uint32_t links_changes(const struct links *ls);
+/* Its silence is borne for LINK_OUTAGE_US; from LINK_IDLE_US on links_dial makes another link
+ * beside it, of which that one stays which is heard. */
+void link_set_patient(struct link *l, bool is_patient, uint64_t now_us);
 /* Tells the peer (when up) and calls closed with LINK_END_LOCAL. */
 void link_close(struct link *l, uint64_t now_us);
 
@@ -127,8 +130,7 @@ MUST_CHECK int link_send_message(struct link *l, const void *data, size_t len, u
 MUST_CHECK int link_send_unreliable(struct link *l, const void *data, size_t len, uint64_t token,
                                     uint64_t now_us);
 
-/* Sends something that the peer acknowledges within 25 ms. */
-void link_ping(struct link *l, uint64_t now_us);
+void link_ping(struct link *l, uint64_t now_us); /* what is acknowledged within 25 ms */
 /* Sends 2 to FRAME_TRAIN_MAX full datagrams without content at once, whatever the pacer says, to
  * see how fast they come: handler->train, where none of what matters is lost. Returns 0, or
  * ERR_STATE where the link is not up. */
@@ -144,8 +146,7 @@ MUST_CHECK int link_send_train(struct link *l, unsigned datagrams, uint64_t now_
  * A cell frame extends to the end of the datagram, so at most one is added to each. */
 /* When the pacer and the window allow a full datagram; TIME_NEVER while the link may not send. */
 uint64_t link_cell_time(const struct link *l);
-/* A cell waits for link_cell_time, which is later than now. */
-void link_note_held(struct link *l);
+void link_note_held(struct link *l); /* a cell waits for link_cell_time, which is later */
 /* Returns 0, ERR_STATE or ERR_MEMORY. One datagram at a time: another one that was begun, of this
  * or another link of the node, is forgotten. */
 MUST_CHECK int link_begin(struct link *l, struct datagram *ret, uint64_t now_us);
@@ -155,8 +156,7 @@ MUST_CHECK int link_add_cell(struct link *l, const void *header, size_t header_l
 /* Seals. Returns the datagram's length (0 where nothing was put in: then nothing is sent). */
 size_t link_finish(struct link *l, uint64_t now_us);
 
-/* The owner's pointer, NULL at first. */
-void link_set_data(struct link *l, void *data);
+void link_set_data(struct link *l, void *data); /* the owner's; NULL at first */
 void *link_data(const struct link *l);
 enum link_state link_state(const struct link *l);
 const struct public_key *link_peer(const struct link *l);

@@ -25,7 +25,6 @@
 #include "core/link/unreliable.h"
 
 #define LINK_PING_US (1500 * US_PER_MS)
-#define LINK_SILENCE_MIN_US (LINK_IDLE_US - LINK_PING_US) /* from the first unanswered question */
 #define LINK_AMPLIFICATION 3
 #define LINK_PACE_IDLE_US (30 * US_PER_S) /* the pacer has forgotten its minima after 10 s */
 #define LINK_CELL_RESERVE 32              /* sent records that cells leave to messages */
@@ -59,7 +58,8 @@ struct link {
     uint8_t state;             /* enum link_state */
     bool is_initiator : 1, is_opened : 1, is_touched : 1;
     bool ping_is_due : 1, probe_is_due : 1;
-    bool is_prompt : 1; /* what was sent last is acknowledged promptly */
+    bool is_prompt : 1;  /* what was sent last is acknowledged promptly */
+    bool is_patient : 1; /* link_set_patient */
     uint16_t probes;
     uint32_t index; /* ours */
     struct due expire_due, transmit_due;
@@ -119,8 +119,8 @@ struct links {
     struct schedule expire, transmit; /* of the links' expire_due and transmit_due */
     struct link *touched;             /* whose times may have changed, or that are closed */
     unsigned depth; /* calls inside of each other: at 0 the touched ones are seen to */
-    uint64_t now_us;
-    uint32_t shared_us; /* of queue in front of all paths */
+    uint64_t now_us, heard_us, resumed_us; /* when anybody was last heard, and at last again */
+    uint32_t shared_us;                    /* of queue in front of all paths */
     struct ready_ring ready;
     struct ask *asks; /* ASKS_MAX of them, NULL while none waits */
     unsigned asks_next;
@@ -159,6 +159,12 @@ uint64_t link_expire_time(const struct link *l);
 uint64_t link_transmit_time(const struct link *l);
 void link_expire(struct link *l, uint64_t now_us);
 size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
+
+/* silence.c */
+uint64_t silence_end(const struct link *l); /* when the link ends if nothing comes */
+bool silence_is_long(const struct link *l,
+                     uint64_t now_us);               /* of a patient one: others had ended */
+void silence_heard(struct link *l, uint64_t now_us); /* something authentic came */
 
 /* stranger.c */
 void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);

@@ -176,11 +176,20 @@ static struct link *dial_new(struct links *ls, const struct public_key *peer,
     return l;
 }
 
+/* Beside one that is silent: another process may stand where the peer did. */
+static struct link *find_dialling(struct links *ls, const struct public_key *peer) {
+    size_t at = 0;
+    struct link *l = links_next(ls, peer, &at);
+    while (l != NULL && l->state != LINK_DIALLING) l = links_next(ls, peer, &at);
+    return l;
+}
+
 struct link *links_dial(struct links *ls, const struct public_key *peer, const struct endpoint *to,
                         uint64_t now_us) {
     if (public_key_equal(peer, &ls->identity->public) || !public_key_is_valid(peer)) return NULL;
     links_enter(ls, now_us);
     struct link *l = links_find(ls, peer);
+    if (l != NULL && silence_is_long(l, now_us)) l = find_dialling(ls, peer);
     /* It dials us, or somebody repeats an old first message of it: our own dial waits until that
      * should be known. */
     if (l == NULL)

@@ -111,8 +111,7 @@ static void take_opened(struct link *l, const struct datagram *d, size_t len, ui
     received_note(&l->received, counter, now_us);
     l->counts.datagrams_in++;
     l->counts.bytes_in += d->len;
-    l->received_us = now_us;
-    l->waiting_since_us = TIME_NEVER;
+    silence_heard(l, now_us);
     if (l->state == LINK_UNPROVEN) {
         if (is_here) prove(l, now_us);
         if (l->state == LINK_CLOSED) return;

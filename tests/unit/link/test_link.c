@@ -1,5 +1,6 @@
 /* A link's life after the handshake: silence, closing, moving, new keys, rest, and replaying. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/err.h"
@@ -42,6 +43,82 @@ Test(link, notices_at_both_ends_that_the_path_is_gone) {
     cr_assert_eq(p->a.ends[LINK_END_TIMEOUT], 1);
     cr_assert_eq(p->b.ends[LINK_END_TIMEOUT], 1);
     pair_free(p);
+}
+
+/* Three stations: 0 has links with 1 and 2. */
+struct trio {
+    struct network *n;
+    struct station at[3];
+};
+
+static struct trio *trio_linked(uint64_t seed) {
+    cr_assert_eq(random_start(), 0);
+    struct trio *t = calloc(1, sizeof *t);
+    cr_assert_not_null(t);
+    t->n = network_new(seed, 3, &(struct network_path){.delay_us = 20 * US_PER_MS});
+    for (unsigned i = 0; i < 3; i++) station_start(&t->at[i], t->n, i, seed, NULL);
+    for (unsigned i = 1; i < 3; i++) {
+        cr_assert_not_null(station_dial(&t->at[i], &t->at[0]));
+        network_wake(t->n, i);
+    }
+    stations_run(t->n, 3 * US_PER_S);
+    return t;
+}
+
+static void trio_free(struct trio *t) {
+    for (unsigned i = 0; i < 3; i++) station_stop(&t->at[i]);
+    network_free(t->n);
+    free(t);
+}
+
+/* Between station 0 and another. */
+static void set_cut(struct trio *t, unsigned other, bool is_cut) {
+    struct network_path path = {.delay_us = 20 * US_PER_MS, .loss = is_cut};
+    network_set_path(t->n, 0, other, &path);
+    network_set_path(t->n, other, 0, &path);
+}
+
+static void be_patient(struct station *s, uint64_t now_us) {
+    link_set_patient(links_find(s->ls, link_peer(s->link)), true, now_us);
+}
+
+/* As a source and its viewers. */
+Test(link, outlives_an_outage_of_ones_own_and_is_heard_at_once_after_it) {
+    struct trio *t = trio_linked(5);
+    for (unsigned i = 1; i < 3; i++) be_patient(&t->at[i], network_now(t->n));
+    for (unsigned i = 1; i < 3; i++) set_cut(t, i, true);
+    stations_run(t->n, 25 * US_PER_S);
+    for (unsigned i = 1; i < 3; i++) set_cut(t, i, false);
+    stations_run(t->n, 600 * US_PER_MS); /* a probe comes every half second */
+    for (unsigned i = 0; i < 3; i++) cr_assert_eq(t->at[i].closed, 0, "station %u", i);
+    for (unsigned i = 1; i < 3; i++)
+        cr_assert_lt(network_now(t->n) - link_received_us(t->at[i].link), 600 * US_PER_MS);
+    trio_free(t);
+}
+
+Test(link, does_not_wait_for_ever_for_anybody) {
+    struct trio *t = trio_linked(6);
+    for (unsigned i = 1; i < 3; i++) be_patient(&t->at[i], network_now(t->n));
+    for (unsigned i = 1; i < 3; i++) set_cut(t, i, true);
+    stations_run(t->n, LINK_OUTAGE_US + 2 * US_PER_S);
+    cr_assert_eq(t->at[0].ends[LINK_END_TIMEOUT], 2);
+    cr_assert_eq(t->at[1].ends[LINK_END_TIMEOUT], 1);
+    trio_free(t);
+}
+
+/* Who went during the outage is not there after it. */
+Test(link, ends_soon_after_an_outage_with_who_does_not_answer) {
+    struct trio *t = trio_linked(7);
+    be_patient(&t->at[1], network_now(t->n));
+    for (unsigned i = 1; i < 3; i++) set_cut(t, i, true);
+    stations_run(t->n, 10 * US_PER_S);
+    cr_assert_eq(t->at[0].closed, 0);
+    cr_assert_eq(t->at[2].ends[LINK_END_TIMEOUT], 1, "it is not patient");
+    set_cut(t, 1, false);
+    stations_run(t->n, 2 * US_PER_S);
+    cr_assert_eq(t->at[0].ends[LINK_END_TIMEOUT], 1);
+    cr_assert(station_is_up(&t->at[1]));
+    trio_free(t);
 }
 
 Test(link, survives_outages_of_nearly_two_seconds) {
