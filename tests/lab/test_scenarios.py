@@ -19,7 +19,7 @@ from scenario import Scenario, ScenarioError, judge, spread
 
 SKIPPED = 77
 
-SHORT = ("small-wan", "cut-and-heal", "kill-source-restart", "partition", "bootstrap-dead",
+SHORT = ("small-wan", "cut-and-heal", "kill-source-restart", "source-cut", "partition", "bootstrap-dead",
          "upload-limit", "clock-skew", "mtu-1280", "ipv6-only", "address-change")
 ALONE = "kill-parents"  # fifteen processes, of which four or five begin again every 5 s
 AT_ONCE = 3  # each takes a seventh of two processors
