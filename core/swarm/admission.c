@@ -200,6 +200,8 @@ bool admission_has_supply(const struct channel *c, const struct stream *s, unsig
     uint64_t now_us = c->node->now_us;
     if (c->is_source || s->has_end) return true;
     if (!supply->is_granted) return false;
+    /* Nothing of it has come since the source was last silent. */
+    if (c->rest.seen_us != 0 && s->came_us[index] <= c->rest.seen_us) return false;
     /* It has dried up: whoever took it from us would wait where others could give it. */
     bool flows = now_us - c->media_us < FLOWS_US;
     if (!flows || now_us - s->came_us[index] < quiet_us(s)) return true;

@@ -281,7 +281,8 @@ static void end_copies(struct channel *c, struct stream *s) {
 static void end_lost(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         const struct supply *supply = &s->supplies[index];
-        if (supply->is_granted) s->supplied_ms[index] = (uint32_t)(now_us / US_PER_MS);
+        if (supply->is_granted || c->rest.is_on)
+            s->supplied_ms[index] = (uint32_t)(now_us / US_PER_MS);
         if (since_us(s->supplied_ms[index], now_us) < LOST_US) continue;
         for (size_t i = 0; i < c->neighbours_len; i++)
             if (c->neighbours[i]->streams[s->track].child_granted >> index & 1)
@@ -305,6 +306,7 @@ static void settle_excess(struct channel *c, struct stream *s, struct neighbour 
 void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us) {
     c->tally.is_granted_known = false; /* who has vanished is noticed by the time alone */
     if (!c->is_source && !s->has_end) end_lost(c, s, now_us);
+    if (c->rest.is_on) return;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour_stream *ns = &c->neighbours[i]->streams[s->track];
         if (ns->child_excess == 0 || now_us - ns->child_excess_us < EXCESS_US) continue;

@@ -37,6 +37,7 @@ static bool is_fresh(struct channel *c, const struct head *h, uint64_t now_us) {
 static void note_offset(struct channel *c, const struct head *h, uint64_t now_us) {
     int64_t offset_us = (int64_t)now_us - (int64_t)h->capture_us;
     c->head_us = now_us;
+    if (c->rest.is_on) channel_wake(c, now_us); /* it is over */
     if (!c->has_offset || now_us - c->offset_since_us > OFFSET_WINDOW_US) {
         c->offset_us = c->has_offset ? c->offset_recent_us : offset_us;
         c->offset_recent_us = offset_us;

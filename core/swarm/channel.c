@@ -275,6 +275,7 @@ void channel_tick(struct channel *c, uint64_t now_us) {
                            : is_alone           ? DIAL_EAGER_US
                                                 : TICK_IDLE_US);
     cells_tick(c, now_us);
+    rest_tick(c, now_us);
     supply_tick(c, now_us);
     first_tick(c, now_us);
     repair_tick(c, now_us);

@@ -11,6 +11,7 @@
 #include "core/swarm/neighbour.h"
 #include "core/swarm/neighbour_set.h"
 #include "core/swarm/node.h"
+#include "core/swarm/rest.h"
 #include "core/swarm/sampler.h"
 #include "core/swarm/stream.h"
 #include "core/swarm/tally.h"
@@ -79,8 +80,8 @@ struct channel {
     uint64_t head_us;      /* when the newest head came */
     uint64_t media_us;     /* when a cell or head last came, from whomever */
     struct budget repairs; /* cells that may be asked for one by one */
-    bool clock_said;
-    bool ended, end_said;
+    bool clock_said, ended, end_said;
+    struct rest rest;
 
     uint64_t have_version;             /* of what we hold: grows with it */
     bool have_behind;                  /* somebody may not know the newest */
@@ -90,8 +91,7 @@ struct channel {
     uint64_t worth_us, worth_bps; /* what we are worth to a parent, as reckoned then */
     uint64_t linked_us;           /* when a link to a neighbour was last up */
     uint64_t trim_us;             /* when memory that is idle is next given back */
-    uint64_t tick_us;             /* when channel_tick is due, */
-    uint64_t climb_us;            /* and climb_tick */
+    uint64_t tick_us, climb_us;   /* when channel_tick is due, and climb_tick */
     uint64_t eager_us;      /* when another neighbour may be asked before there is a manifest */
     uint64_t balance_us;    /* when the parents are next rebalanced */
     uint64_t find_us;       /* when holders were last looked up, */
@@ -169,10 +169,10 @@ void repair_arrived(struct channel *c, struct slot *slot, uint8_t track, uint32_
                     struct neighbour *from, uint64_t now_us);
 
 /* have.c */
-/* We hold more than before. */
-void have_changed(struct channel *c);
+void have_changed(struct channel *c); /* we hold more than before */
 /* The neighbour knows nothing yet of what we hold: it is told with the next tick. */
 void have_greet(struct neighbour *nb);
+void have_ask(struct channel *c); /* tells all with the next tick; who has more says so */
 void have_tick(struct channel *c, uint64_t now_us);
 void have_take(struct neighbour *nb, const struct have *m, uint64_t now_us);
 

@@ -144,6 +144,7 @@ void gossip_take_hello(struct neighbour *nb, const struct hello *m, uint64_t now
     nb->has_hello = true;
     nb->slot = m->slot;
     nb->role = m->role;
+    link_set_patient(nb->link, m->role == ROLE_SOURCE, now_us); /* without it there is nobody */
     nb->flags = m->flags;
     if (m->broadcast >= nb->broadcast) {
         nb->broadcast = nb->follows = m->broadcast;

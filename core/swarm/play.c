@@ -94,9 +94,11 @@ static uint64_t hole_lateness_us(const struct channel *c, const struct stream *s
 
 static bool skip_hole(struct channel *c, struct stream *s, uint64_t now_us) {
     bool has_left = s->window.has_newest && s->play_next < window_oldest(&s->window);
-    const struct chunk *next = window_next_random_access(&s->window, s->play_next + 1);
+    bool is_left_out = rest_left_out(s, s->play_next);
+    uint32_t from = is_left_out ? s->left_out_until : s->play_next + 1;
+    const struct chunk *next = window_next_random_access(&s->window, from);
     bool may_begin = next != NULL && !s->has_verified_start; /* nothing has begun that would end */
-    if (!has_left && !may_begin &&
+    if (!has_left && !may_begin && !is_left_out &&
         stream_lateness_us(s, hole_lateness_us(c, s, now_us), now_us) <= PLAY_WAIT_US)
         return false;
     if (next == NULL) {

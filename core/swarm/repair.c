@@ -73,15 +73,17 @@ static struct neighbour *choose_holder(const struct channel *c, const struct str
                                        const struct slot *slot, uint64_t cells, uint64_t now_us) {
     uint32_t number = slot->number;
     bool is_urgent = now_us - slot->seen_us > URGENT_US;
+    /* All would ask the source, for more than it can give. */
+    bool all_lack = rest_all_lack(s, number);
     struct neighbour *second = NULL;
     if (c->neighbours_len == 0) return NULL;
     size_t first = (size_t)rng_below(&c->node->rng, c->neighbours_len);
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
-        if (!repair_can_ask(nb, now_us)) continue;
+        if (!repair_can_ask(nb, now_us) || (all_lack && nb->role == ROLE_SOURCE)) continue;
         bool holds = repair_holds(nb, s, slot, now_us);
-        bool may_hold =
-            is_urgent && (nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0);
+        bool may_hold = is_urgent && !all_lack &&
+                        (nb->role == ROLE_SOURCE || nb->streams[s->track].granted != 0);
         bool is_fresh = holds && !was_asked(nb, s, number, cells, now_us);
         /* The source has it for certain, and its uplink is everyone's: others first. */
         bool is_last_resort = nb->role == ROLE_SOURCE && slot->requests < OTHERS_FIRST;
@@ -226,6 +228,7 @@ static void repair_stream(struct channel *c, struct stream *s, uint64_t now_us) 
     bool is_joining = now_us - s->start_us < BACKLOG_WAIT_US; /* its cells are on their way */
     uint32_t first = stream_first_hole(s);
     if (s->has_play && s->play_next > first) first = s->play_next;
+    if (first < s->left_out_until) first = s->left_out_until;
     if (s->window.newest >= REPAIR_CHUNKS && first < s->window.newest - REPAIR_CHUNKS)
         first = s->window.newest - REPAIR_CHUNKS;
     unsigned requests = 0;

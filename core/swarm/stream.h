@@ -62,6 +62,9 @@ struct stream {
     uint16_t roots[SUBSTREAMS_MAX]; /* (source) low id4 of the child that most have it through */
     uint32_t told_dry;          /* of what neighbours were told at once that we have no supply */
     uint16_t hunger[SUPPLIES];  /* children that found nobody else, refused lately; decays */
+    uint64_t rested_us;         /* the rest (rest.h) that these are about: */
+    uint32_t lacked_until;      /* chunks below were published meanwhile; */
+    uint32_t left_out_until;    /* of the last long one */
     uint64_t newest_us;         /* when the newest head came, */
     uint64_t newest_capture_us; /* of what it is, */
     uint32_t newest_number;

@@ -50,6 +50,7 @@ static bool may_supply(const struct channel *c, const struct stream *s, const st
     if (!supply_is_usable(nb) || was_refused(nb, ns, index, now_us) || supply_asks(ns, index))
         return false;
     if (nb->has_hello && nb->follows != c->manifest.broadcast) return false;
+    if (c->rest.is_on && nb->role != ROLE_SOURCE) return false;
     if (link_state(nb->link) == LINK_UP && neighbour_is_silent(nb, now_us)) return false;
     bool is_our_child =
         index == SUPPLY_HEADS ? ns->child_heads : (ns->child_granted >> index & 1) != 0;
@@ -195,8 +196,9 @@ static bool is_dry(const struct stream *s, const struct supply *supply, unsigned
                    uint64_t now_us) {
     const struct neighbour *nb = supply->parent;
     const struct neighbour_stream *ns = &nb->streams[s->track];
-    return nb->role != ROLE_SOURCE && nb->dry_us != 0 && now_us - nb->dry_us > DRY_PARENT_US &&
-           ns->has_lags && ns->lags[index] == LAG_NONE;
+    if (nb->role == ROLE_SOURCE || nb->dry_us == 0 || !rest_is_settled(nb->channel, now_us))
+        return false;
+    return now_us - nb->dry_us > DRY_PARENT_US && ns->has_lags && ns->lags[index] == LAG_NONE;
 }
 
 /* By its word it has the substream, and room for us or another that it would let go for us. */

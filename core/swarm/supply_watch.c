@@ -19,6 +19,7 @@
 #define PARENT_SILENT_US (250 * US_PER_MS) /* a parent that sends nothing at all meanwhile */
 #define BALANCE_PERIOD_US (500 * US_PER_MS)
 #define MEDIA_FLOWS_US (100 * US_PER_MS) /* something came: the source is on air */
+#define SOURCE_SILENT_US (1 * US_PER_S)  /* in which others show that it is not */
 #define LATE_ALIVE_US (1000 * US_PER_MS) /* a parent that lives repairs its own supply first */
 
 /* What a new parent is to make up for: the holes of the last half second; older ones are repaired
@@ -79,19 +80,13 @@ static void count_late(struct stream *s, uint64_t now_us, uint8_t ret[SUBSTREAMS
 /* Somebody has what our parent for heads has not sent. */
 static bool others_are_ahead(const struct channel *c, const struct stream *s, uint64_t now_us) {
     if (now_us - c->media_us < u64_max(MEDIA_FLOWS_US, 2 * s->period_us)) return true;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        const struct neighbour *nb = c->neighbours[i];
-        const struct neighbour_stream *ns = &nb->streams[s->track];
-        if (!ns->has_held || now_us - ns->newest_us > US_PER_S) continue;
-        if (!s->window.has_newest || ns->newest > s->window.newest) return true;
-    }
-    return false;
+    return rest_others_know_more(c, s, now_us);
 }
 
 static bool is_late(const struct channel *c, const struct stream *s, unsigned index,
                     const uint8_t late[SUBSTREAMS_MAX], uint64_t now_us) {
     const struct supply *supply = &s->supplies[index];
-    uint64_t silent_us = now_us - supply->arrived_us;
+    uint64_t silent_us = now_us - rest_since_us(&c->rest, supply->arrived_us);
     /* One that sends nothing while requests fill its holes is late too. */
     bool is_dry = silent_us > DRY_US && s->window.has_newest && now_us - s->newest_us < LATE_US;
     if (index != SUPPLY_HEADS)
@@ -122,11 +117,15 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
     uint64_t rtt_us = neighbour_rtt_us(nb);
     /* One that has just been asked may have been idle before. */
     uint64_t heard_us = u64_max(neighbour_received_us(nb), supply->asked_us);
+    heard_us = rest_since_us(&c->rest, heard_us);
     if (heard_us + after_us > now_us) return false;
     if (nb->probed_us <= heard_us) {
         link_ping(nb->peer->link, now_us);
         nb->probed_us = now_us;
     }
+    /* A source of whose newer chunks nobody knows is silent for all. */
+    bool may_rest = nb->role == ROLE_SOURCE && now_us - heard_us < SOURCE_SILENT_US;
+    if (c->rest.is_on || (may_rest && !rest_others_know_more(c, s, now_us))) return false;
     if (now_us - nb->probed_us > PROBE_ANSWER_US + rtt_us) return true;
     uint64_t wait_us = u64_max(u64_max(PARENT_SILENT_US, 4 * rtt_us), after_us);
     return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
@@ -252,7 +251,7 @@ void supply_tick(struct channel *c, uint64_t now_us) {
         supply_flush(c, now_us);
         return;
     }
-    bool balances = now_us >= c->balance_us;
+    bool balances = now_us >= c->balance_us && rest_is_settled(c, now_us);
     if (balances)
         c->balance_us =
             now_us + BALANCE_PERIOD_US / 2 + rng_below(&c->node->rng, BALANCE_PERIOD_US);
@@ -264,7 +263,7 @@ void supply_tick(struct channel *c, uint64_t now_us) {
         count_late(s, now_us, late);
         for (unsigned index = 0; index < s->substreams; index++) check(c, s, index, late, now_us);
         check(c, s, SUPPLY_HEADS, late, now_us);
-        supply_balance(c, s, balances, now_us);
+        if (!c->rest.is_on) supply_balance(c, s, balances, now_us);
     }
     supply_flush(c, now_us);
 }

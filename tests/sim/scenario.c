@@ -207,6 +207,8 @@ int scenario_check(const struct scenario *s, char *ret_why, size_t why_size) {
         ill = "partition_at must be less than seconds";
     else if (s->source_restart_at >= s->seconds)
         ill = "source_restart_at must be less than seconds";
+    else if (s->source_cut_at >= s->seconds)
+        ill = "source_cut_at must be less than seconds";
     return ill == NULL ? 0 : refuse(ERR_RANGE, ret_why, why_size, "%s", ill);
 }
 

@@ -271,6 +271,7 @@ Test(scenario, refuses_values_that_contradict_each_other) {
         {"kill_share 0.1\nkill_at 60", "kill_at must be less than seconds"},
         {"partition_share 0.1\npartition_at 60", "partition_at must be less than seconds"},
         {"source_restart_at 60", "source_restart_at must be less than seconds"},
+        {"source_cut_at 60", "source_cut_at must be less than seconds"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[200], said[200];
@@ -342,11 +343,13 @@ Test(scenario, lists_every_flag_in_its_help) {
 
 /* --- the files in the tree --- */
 
-static const char *const required[] = {
-    "reference",      "static",         "flash-crowd",  "half-killed",        "partition",
-    "free-riders",    "polluters",      "equivocation", "replayed-broadcast", "eclipse",
-    "source-restart", "skewed-uplinks", "thin-source",  "keyframes",          "low-rate",
-    "low-rate-audio", "lossy",          "tiny",         "source-only",        "wan"};
+static const char *const required[] = {"reference",      "static",         "flash-crowd",
+                                       "half-killed",    "partition",      "free-riders",
+                                       "polluters",      "equivocation",   "replayed-broadcast",
+                                       "eclipse",        "source-restart", "skewed-uplinks",
+                                       "thin-source",    "keyframes",      "low-rate",
+                                       "low-rate-audio", "lossy",          "tiny",
+                                       "source-only",    "source-cut",     "wan"};
 
 Test(scenario, reads_each_file_of_the_tree) {
     for (size_t i = 0; i < ARRAY_LEN(required); i++) {
@@ -382,6 +385,7 @@ Test(scenario, has_files_that_differ_from_the_reference_in_what_they_are_about) 
     cr_expect_gt(load(".", "replayed-broadcast").replayers, 0);
     cr_expect_gt(load(".", "eclipse").eclipse, 0);
     cr_expect_gt(load(".", "source-restart").source_restart_at, 0);
+    cr_expect_gt(load(".", "source-cut").source_cut_at, 0);
     cr_expect_float_eq(load(".", "thin-source").source_uplink, 1.2, 0);
     cr_expect_float_eq(load(".", "keyframes").keyframe_ratio, 8, 0);
     cr_expect_float_eq(load(".", "low-rate").bitrate, 350e3, 0);

@@ -89,11 +89,12 @@ struct world {
     struct random random;
     struct chunk_pool *pool;
     uint64_t stream_bps;
+    uint64_t heard_us;          /* the source's network is back since then */
     uint64_t window_us, end_us; /* the measured window */
     unsigned places;
     struct resident *residents;
     uint64_t pair_key; /* from which pairs that cannot connect follow */
-    bool is_parted, is_measuring;
+    bool is_parted, is_source_cut, is_measuring;
     /* the channel */
     struct sign_key channel_key, broadcast_key;
     struct read_key read_key;
@@ -177,6 +178,7 @@ void records_release(struct world *w);
 void measure_start(struct world *w);
 void measure_release(struct world *w);
 void measure_new_broadcast(struct world *w);
+void measure_source_heard(struct world *w); /* again: its network was down */
 void measure_published(struct world *w, const struct head *h);
 void measure_genuine(struct world *w, const struct fragment *f);
 /* As genuine as the latest of its track, whose capture time it has. */
@@ -186,6 +188,7 @@ void measure_chunk(struct resident *p, const struct node_event *e);
 void measure_fragment(struct resident *p, const struct fragment *f);
 void measure_ends(struct resident *p);     /* its node is about to end */
 void measure_vanishes(struct resident *p); /* without goodbye */
+void measure_finish(struct world *w);      /* those that are up at the end */
 
 /* world_bytes.c: who has sent how much, of what. */
 struct node_totals bytes_of(const struct resident *p);

@@ -209,7 +209,7 @@ void measure_chunk(struct resident *p, const struct node_event *e) {
     if (at >= w->published_len[e->track]) return;
     uint64_t published_us = w->published_us[e->track][at];
     if (e->capture_us + media_delay_us(w, e->track) != UTC_START_US + published_us) return;
-    p->true_us = u64_min(p->true_us, now(w));
+    if (published_us >= w->heard_us) p->true_us = u64_min(p->true_us, now(w));
     if (!is_measured(p)) return;
     note_first(p, e, at);
     struct taken *taken = &p->taken[e->track];
@@ -257,12 +257,19 @@ static uint64_t settle(struct resident *p) {
     return missed;
 }
 
+void measure_source_heard(struct world *w) {
+    w->heard_us = now(w);
+    for (unsigned i = 1; i < w->places; i++) {
+        w->residents[i].true_us = TIME_NEVER;
+        w->residents[i].honest_us = now(w);
+    }
+}
+
 void measure_new_broadcast(struct world *w) {
+    measure_source_heard(w);
     for (unsigned i = 1; i < w->places; i++) {
         if (w->residents[i].is_up) (void)settle(&w->residents[i]);
         for (unsigned t = 0; t < tracks(w); t++) w->residents[i].taken[t].has_from = false;
-        w->residents[i].true_us = TIME_NEVER;
-        w->residents[i].honest_us = now(w);
     }
     for (unsigned t = 0; t < tracks(w); t++) w->number_base[t] = w->published_len[t];
 }
@@ -306,18 +313,6 @@ void measure_vanishes(struct resident *p) {
 
 /* --- the end --- */
 
-static int compare_us(const void *a, const void *b) {
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static double quantile_ms(uint64_t *us, size_t len, double q) {
-    if (len == 0) return 0;
-    qsort(us, len, sizeof us[0], compare_us);
-    uint64_t value = us[(size_t)((double)(len - 1) * q)];
-    return value == TIME_NEVER ? INFINITY : (double)value / 1000;
-}
-
 /* Those that are up at the end. Of those that never started: since when. */
 static void settle_all(struct world *w) {
     unsigned alive = 0, whole = 0;
@@ -342,33 +337,9 @@ static void borrow_startups(struct world *w) {
     }
 }
 
-void world_report(struct world *w, struct report *ret) {
-    struct report *r = &w->report;
+void measure_finish(struct world *w) {
     settle_all(w);
-    bytes_report(w);
     if (w->startups_len == 0) borrow_startups(w);
-    r->peers = w->places;
-    r->warmup_s = w->scenario.warmup;
-    r->stream_bps = (double)w->stream_bps;
-    r->seed = w->seed;
-    snprintf(r->scenario, sizeof r->scenario, "%s", w->scenario.name);
-    r->within_1s = w->counted == 0 ? 0 : (double)w->on_time / (double)w->counted;
-    r->within_1s_settled =
-        w->settled_counted == 0 ? 0 : (double)w->settled_on_time / (double)w->settled_counted;
-    r->startup_p50_ms = quantile_ms(w->startups_us, w->startups_len, 0.5);
-    r->startup_p95_ms = quantile_ms(w->startups_us, w->startups_len, 0.95);
-    r->failover_p50_ms = quantile_ms(w->failovers_us, w->failovers_len, 0.5);
-    r->failover_p99_ms = quantile_ms(w->failovers_us, w->failovers_len, 0.99);
-    r->free_rider_lag_ms = lag_histogram_quantile(&w->free_rider_lag, 0.99);
-    for (unsigned s = 0; s < r->seconds_len; s++) {
-        r->seconds[s].lag_p50_ms = lag_histogram_quantile(&w->second_lag[s], 0.5);
-        r->seconds[s].lag_p99_ms = lag_histogram_quantile(&w->second_lag[s], 0.99);
-    }
-    r->events = network_events(w->network);
-    r->simulated_s = (double)now(w) / (double)US_PER_S;
-    r->trace = network_trace(w->network);
-    report_finish(r);
-    *ret = *r;
 }
 
 struct world_peer world_peer(const struct world *w, unsigned peer) {

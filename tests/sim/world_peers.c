@@ -199,6 +199,21 @@ static void on_source_gone(void *context) {
     network_at(p->world->network, network_now(p->world->network) + back_us, on_source_back, p);
 }
 
+static void on_source_heard(void *context) {
+    struct world *w = context;
+    w->is_source_cut = false;
+    network_paths_changed(w->network);
+    measure_source_heard(w);
+}
+
+static void on_source_cut(void *context) {
+    struct world *w = context;
+    w->is_source_cut = true;
+    network_paths_changed(w->network);
+    network_at(w->network, network_now(w->network) + (uint64_t)(w->scenario.source_cut_for * 1e6),
+               on_source_heard, w);
+}
+
 static uint64_t in_window(const struct world *w, double s) {
     return w->window_us + (uint64_t)(s * (double)US_PER_S);
 }
@@ -235,6 +250,8 @@ void peers_schedule(struct world *w) {
         network_at(w->network, in_window(w, c->partition_at), on_part, w);
         network_at(w->network, in_window(w, c->partition_at + c->partition_for), on_part, w);
     }
+    if (c->source_cut_at > 0)
+        network_at(w->network, in_window(w, c->source_cut_at), on_source_cut, w);
     if (c->source_restart_at > 0)
         network_at(w->network, in_window(w, c->source_restart_at), on_source_gone,
                    &w->residents[0]);

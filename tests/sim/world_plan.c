@@ -24,6 +24,12 @@ static bool is_parted(const struct world *w, unsigned number) {
     return number > 0 && number >= w->places - (unsigned)(w->scenario.partition_share * w->places);
 }
 
+static bool is_cut(const struct world *w, unsigned from, unsigned to) {
+    if (!can_connect(w, &w->residents[from], &w->residents[to])) return true;
+    if (w->is_source_cut && (from == 0 || to == 0)) return true;
+    return w->is_parted && is_parted(w, from) != is_parted(w, to);
+}
+
 static uint64_t delay_us(const struct scenario *c, const struct resident *a,
                          const struct resident *b) {
     double distance = sqrt((a->x - b->x) * (a->x - b->x) + (a->y - b->y) * (a->y - b->y));
@@ -42,7 +48,7 @@ static void path(void *context, unsigned from, unsigned to, struct network_path 
         .loss = c->loss,
         .loss_burst = c->loss_burst,
         .mtu = (uint16_t)c->mtu,
-        .is_cut = !can_connect(w, a, b) || (w->is_parted && is_parted(w, from) != is_parted(w, to)),
+        .is_cut = is_cut(w, from, to),
     };
 }
 
