@@ -131,6 +131,7 @@ static bool restart_streams(struct channel *c, const struct manifest *m) {
     c->tally.offer_us = 0; /* another rate, another period */
     for (size_t t = 0; t < c->streams_len; t++) stream_init(&streams[t], (uint8_t)t, &m->tracks[t]);
     c->has_offset = c->ended = c->end_said = false;
+    c->rest = (struct rest){0};
     c->announce_epoch = c->entry_us = 0;
     return true;
 }

@@ -8,7 +8,7 @@
 #define DELAY_US (20 * US_PER_MS)
 
 static struct stage stage;
-static struct origin source;
+static struct origin source, second;
 static struct actor *viewers[VIEWERS];
 
 /* The source feeds two of them, who feed the others. */
@@ -30,6 +30,7 @@ static void start(void) {
 static void end(void) {
     stage_release(&stage);
     origin_release(&source);
+    origin_release(&second);
 }
 
 TestSuite(rest, .init = start, .fini = end);
@@ -92,6 +93,21 @@ Test(rest, asks_for_nothing_of_what_all_lack) {
     for (unsigned i = 0; i < VIEWERS; i++) {
         cr_assert_null(window_chunk(&video(i)->window, number - 40), "viewer %u", i);
         cr_assert_not_null(window_chunk(&video(i)->window, number + 40), "viewer %u", i);
+    }
+}
+
+/* What of the next one has not come yet nobody has to leave out. */
+Test(rest, of_one_broadcast_is_none_of_the_next) {
+    set_cut(true);
+    stage_run(&stage, 5 * US_PER_S);
+    origin_stop(&source);
+    origin_start_on(&second, &stage, source.actor, 8, false);
+    set_cut(false);
+    stage_run(&stage, 2 * US_PER_S);
+    for (unsigned i = 0; i < VIEWERS; i++) {
+        cr_assert_eq(rest(i)->seen_us, 0, "viewer %u", i);
+        cr_assert_eq(video(i)->lacked_until, 0, "viewer %u", i);
+        cr_assert_geq(viewers[i]->played[0].last, second.number - 10, "viewer %u", i);
     }
 }
 
