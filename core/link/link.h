@@ -114,8 +114,8 @@ struct link *links_find(struct links *ls, const struct public_key *peer);
 size_t links_count(const struct links *ls, enum link_state state);
 /* Grows whenever a link changes its state. */
 uint32_t links_changes(const struct links *ls);
-/* Its silence is borne for LINK_OUTAGE_US; from LINK_IDLE_US on links_dial makes another link
- * beside it, of which that one stays which is heard. */
+/* Its silence is borne for LINK_OUTAGE_US. From LINK_IDLE_US on links_dial makes another link
+ * beside any that still stands; the one that is heard stays. */
 void link_set_patient(struct link *l, bool is_patient, uint64_t now_us);
 /* Tells the peer (when up) and calls closed with LINK_END_LOCAL. */
 void link_close(struct link *l, uint64_t now_us);

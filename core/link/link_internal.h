@@ -162,9 +162,8 @@ size_t link_transmit(struct link *l, struct datagram *ret, uint64_t now_us);
 
 /* silence.c */
 uint64_t silence_end(const struct link *l); /* when the link ends if nothing comes */
-bool silence_is_long(const struct link *l,
-                     uint64_t now_us);               /* of a patient one: others had ended */
-void silence_heard(struct link *l, uint64_t now_us); /* something authentic came */
+bool silence_is_long(const struct link *l, uint64_t now_us); /* others had ended */
+void silence_heard(struct link *l, uint64_t now_us);         /* something authentic came */
 
 /* stranger.c */
 void stranger_send_version(struct links *ls, const struct datagram *d, uint64_t now_us);

@@ -20,7 +20,7 @@ uint64_t silence_end(const struct link *l) {
 }
 
 bool silence_is_long(const struct link *l, uint64_t now_us) {
-    return l->is_patient && l->state == LINK_UP && now_us - l->received_us >= LINK_IDLE_US;
+    return l->state == LINK_UP && now_us - l->received_us >= LINK_IDLE_US;
 }
 
 /* It is there after all. */

@@ -7,7 +7,8 @@
 #define KNOWN_US US_PER_S         /* for which what a neighbour has said counts */
 #define SETTLED_US (2 * US_PER_S)
 #define ASK_US (500 * US_PER_MS)
-#define SEEK_US (1 * US_PER_S)         /* a dial lasts three */
+#define SEEK_US (1 * US_PER_S)         /* a dial lasts three, */
+#define SEEK_MOST 3                    /* and so many begin at once */
 #define LEFT_OUT_US (1500 * US_PER_MS) /* as long as play waits */
 
 bool rest_others_know_more(const struct channel *c, const struct stream *s, uint64_t now_us) {
@@ -41,21 +42,23 @@ static void note_gaps(struct channel *c) {
     }
 }
 
-/* Its process may have started again: a link with that one begins anew. */
-static void seek_source(struct channel *c, uint64_t now_us) {
+/* A source's process may have started again; others have ended their side of the link, where it was
+ * our own network that was down: a link begins anew beside that one. The source does not seek its
+ * viewers, whose side stands. */
+static void seek(struct channel *c, uint64_t now_us) {
     if (now_us < c->rest.seek_us) return;
     c->rest.seek_us = now_us + SEEK_US;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        const struct link *link = c->neighbours[i]->link;
-        bool is_lost = c->neighbours[i]->role == ROLE_SOURCE && link_state(link) == LINK_UP &&
-                       now_us - link_received_us(link) >= LINK_IDLE_US;
+    size_t first = c->neighbours_len == 0 ? 0 : rng_below(&c->node->rng, c->neighbours_len);
+    for (size_t i = 0, dialled = 0; i < c->neighbours_len && dialled < SEEK_MOST; i++) {
+        const struct link *link = c->neighbours[(first + i) % c->neighbours_len]->link;
+        bool is_lost =
+            link_state(link) == LINK_UP && now_us - link_received_us(link) >= LINK_IDLE_US;
         if (!is_lost) continue;
         (void)sampler_add(&c->sampler, &c->node->rng, link_peer(link), link_endpoint(link),
                           ORIGIN_MEMORY);
         struct candidate *known = sampler_find(&c->sampler, link_peer(link));
-        if (known == NULL) return;
-        node_dial(c, known, now_us);
-        return;
+        if (known != NULL) node_dial(c, known, now_us);
+        dialled++;
     }
 }
 
@@ -75,7 +78,7 @@ void rest_tick(struct channel *c, uint64_t now_us) {
         have_ask(c);
     }
     if (!r->is_on && r->on_us != 0) note_gaps(c);
-    seek_source(c, now_us);
+    seek(c, now_us);
 }
 
 bool rest_is_settled(const struct channel *c, uint64_t now_us) {

@@ -17,7 +17,7 @@ struct rest {
     uint64_t on_us;    /* the last tick at which it was on; 0: none, */
     uint64_t seen_us;  /* and the one that ended it */
     uint64_t ask_us;   /* when neighbours are next told what we have, for who has more to say so */
-    uint64_t seek_us;  /* when a source that is silent is next dialled */
+    uint64_t seek_us;  /* when those that are silent are next dialled */
 };
 
 /* With each tick, before anything that asks. */

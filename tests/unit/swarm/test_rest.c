@@ -35,12 +35,14 @@ static void end(void) {
 
 TestSuite(rest, .init = start, .fini = end);
 
-static void set_cut(bool is_cut) {
+static void set_cut_between(unsigned host, unsigned other, bool is_cut) {
     struct network_path path = {.delay_us = DELAY_US, .loss = is_cut};
-    for (unsigned i = 0; i < VIEWERS; i++) {
-        network_set_path(stage.network, 0, i + 1, &path);
-        network_set_path(stage.network, i + 1, 0, &path);
-    }
+    network_set_path(stage.network, host, other, &path);
+    network_set_path(stage.network, other, host, &path);
+}
+
+static void set_cut(bool is_cut) {
+    for (unsigned i = 0; i < VIEWERS; i++) set_cut_between(0, i + 1, is_cut);
 }
 
 static const struct stream *video(unsigned viewer) {
@@ -113,9 +115,7 @@ Test(rest, of_one_broadcast_is_none_of_the_next) {
 
 /* One whom nobody serves asks what others have, and hears of it at once. */
 Test(rest, is_not_for_who_is_cut_off_alone) {
-    struct network_path path = {.delay_us = DELAY_US, .loss = 1};
-    network_set_path(stage.network, 0, 1, &path);
-    network_set_path(stage.network, 1, 0, &path);
+    set_cut_between(0, 1, true);
     uint64_t rested_us = 0;
     for (unsigned i = 0; i < 100; i++) {
         stage_run(&stage, 50 * US_PER_MS);
@@ -123,6 +123,22 @@ Test(rest, is_not_for_who_is_cut_off_alone) {
     }
     cr_assert_leq(rested_us, 500 * US_PER_MS);
     cr_assert_geq(viewers[0]->played[0].last, source.number - 10);
+}
+
+/* Behind a router that lets nobody dial it: those whom it had links with have closed them. */
+Test(rest, of_ones_own_network_ends_with_a_dial) {
+    struct actor *a = stage_node(&stage, 20, &source.broadcast, NULL);
+    set_cut_between(20, 0, true);
+    for (unsigned i = 0; i < VIEWERS; i++) stage_introduce(a, viewers[i]);
+    stage_run(&stage, 5 * US_PER_S);
+    for (unsigned i = 0; i < VIEWERS; i++) set_cut_between(20, i + 1, true);
+    stage_run(&stage, 10 * US_PER_S);
+    for (unsigned i = 0; i < VIEWERS; i++) {
+        sampler_remove(&viewers[i]->node->channels[0]->sampler, &a->identity.public);
+        set_cut_between(20, i + 1, false);
+    }
+    stage_run(&stage, 3 * US_PER_S);
+    cr_assert_geq(a->played[0].last, source.number - 10);
 }
 
 static unsigned haves(struct hostile_peer *p) { return (unsigned)hostile_count(p, MESSAGE_HAVE); }
