@@ -7,8 +7,9 @@
 #define KNOWN_US US_PER_S         /* for which what a neighbour has said counts */
 #define SETTLED_US (2 * US_PER_S)
 #define ASK_US (500 * US_PER_MS)
-#define SEEK_US (1 * US_PER_S)         /* a dial lasts three, */
-#define SEEK_MOST 3                    /* and so many begin at once */
+#define ASK_SHARE 16           /* of how long it has lasted: the source may be gone for good */
+#define SEEK_US (1 * US_PER_S) /* a dial lasts three, */
+#define SEEK_MOST 3            /* and so many begin at once */
 #define LEFT_OUT_US (1500 * US_PER_MS) /* as long as play waits */
 
 bool rest_others_know_more(const struct channel *c, const struct stream *s, uint64_t now_us) {
@@ -74,7 +75,7 @@ void rest_tick(struct channel *c, uint64_t now_us) {
         r->was_long = now_us - r->since_us > LEFT_OUT_US;
     }
     if (r->is_on && now_us >= r->ask_us) {
-        r->ask_us = now_us + ASK_US;
+        r->ask_us = now_us + u64_max(ASK_US, (now_us - r->since_us) / ASK_SHARE);
         have_ask(c);
     }
     if (!r->is_on && r->on_us != 0) note_gaps(c);

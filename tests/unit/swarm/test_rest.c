@@ -143,6 +143,21 @@ Test(rest, of_ones_own_network_ends_with_a_dial) {
 
 static unsigned haves(struct hostile_peer *p) { return (unsigned)hostile_count(p, MESSAGE_HAVE); }
 
+/* The source may be gone for good. */
+Test(rest, asks_ever_more_rarely) {
+    struct hostile_peer *p = stage_hostile(&stage, 20);
+    hostile_meet(p, viewers[0], &source.broadcast);
+    stage_run(&stage, 3 * US_PER_S);
+    origin_stop(&source);
+    stage_run(&stage, 2 * US_PER_S);
+    unsigned before = haves(p);
+    stage_run(&stage, 6 * US_PER_S);
+    cr_assert_geq(haves(p) - before, 10);
+    before = haves(p);
+    stage_run(&stage, 300 * US_PER_S);
+    cr_assert_leq(haves(p) - before, 90);
+}
+
 Test(rest, of_another_is_ended_by_who_has_more) {
     struct hostile_peer *p = stage_hostile(&stage, 20);
     hostile_meet(p, viewers[0], &source.broadcast);
