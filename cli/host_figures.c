@@ -6,6 +6,8 @@
 #include "cli/host_internal.h"
 #include "cli/log.h"
 
+#define UNHEARD_US (3 * US_PER_S) /* an idle peer is heard every 1.5 s */
+
 uint64_t host_holder_us(const struct host *h) { return h->holder_us; }
 unsigned host_holders(const struct host *h) { return h->holders_len; }
 
@@ -76,9 +78,22 @@ static void fill(const struct host *h, struct stats *s) {
     s->first_output_us = s->first_chunk_us;
 }
 
+/* Of one peer it may be the peer's. */
+static void check_network(struct host *h, uint64_t now_us) {
+    struct node_stats n;
+    node_stats(h->node, &n);
+    bool is_silent = n.links_up > 1 && now_us - n.links.heard_us > UNHEARD_US;
+    if (is_silent && !h->network_said)
+        log_warn("network", "nothing comes from any of %u peers: is your network up?", n.links_up);
+    bool is_back = h->network_said && now_us - n.links.heard_us < UNHEARD_US;
+    if (is_back) log_info("network", "peers are heard again");
+    h->network_said = is_silent || (h->network_said && !is_back);
+}
+
 void figures_second(struct host *h, uint64_t now_us) {
     struct stats s;
     fill(h, &s);
+    check_network(h, now_us);
     h->upload_bps = (s.bytes.out - h->bytes_out_before) * 8;
     h->bytes_out_before = s.bytes.out;
     if (h->config.handler->second != NULL) h->config.handler->second(h->config.ctx, &s, now_us);

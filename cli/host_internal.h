@@ -46,7 +46,7 @@ struct host {
     char channel_text[CHANNEL_LINK_TEXT_MAX];
     const char *http_url;
     uint64_t bytes_out_before, upload_bps;
-    bool stats_failed;
+    bool stats_failed, network_said;
 };
 
 /* host_find.c */

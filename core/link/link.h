@@ -175,8 +175,7 @@ struct link_stats {
     uint64_t received_us; /* when the last authentic datagram came */
 };
 void link_stats(const struct link *l, struct link_stats *ret);
-/* Of these, what is asked again and again. */
-uint64_t link_rtt_us(const struct link *l);
+uint64_t link_rtt_us(const struct link *l); /* of these, what is asked again and again */
 uint64_t link_received_us(const struct link *l);
 uint64_t link_bytes_in_flight(const struct link *l);
 uint64_t link_queue_us(const struct link *l);
@@ -185,6 +184,7 @@ uint64_t link_rtt_min_us(const struct link *l);
 /* Datagrams that were refused, by reason, and handshakes. */
 struct links_stats {
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out;
+    uint64_t heard_us; /* when anybody was last heard */
     uint64_t refused_format, refused_index, refused_seal, refused_replay, refused_mac,
         refused_handshake, refused_full, cookies_sent, handshakes_in, handshakes_out;
 };

@@ -268,4 +268,7 @@ size_t links_transmit(struct links *ls, struct datagram *ret, uint64_t now_us) {
     return n;
 }
 
-void links_stats(const struct links *ls, struct links_stats *ret) { *ret = ls->stats; }
+void links_stats(const struct links *ls, struct links_stats *ret) {
+    *ret = ls->stats;
+    ret->heard_us = ls->heard_us;
+}

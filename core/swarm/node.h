@@ -127,7 +127,7 @@ const struct public_key *node_channel_key(const struct node *n, int channel);
 
 struct node_channel_stats {
     uint64_t broadcast; /* 0: none known */
-    bool on_air;        /* a head less than 10 s old */
+    bool on_air;        /* a head less than 10 s old, and the source is not silent */
     bool ended;
     unsigned neighbours, parents, children;
     uint64_t chunks_ok, chunks_missed, chunks_repaired, skips;

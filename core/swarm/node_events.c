@@ -126,8 +126,8 @@ size_t node_children(const struct node *n, int channel, struct endpoint *ret, si
 void node_channel_stats(const struct node *n, int channel, struct node_channel_stats *ret) {
     const struct channel *c = n->channels[channel];
     *ret = c->stats;
-    ret->on_air =
-        c->has_manifest && !c->ended && c->has_offset && n->now_us - c->head_us < ON_AIR_US;
+    bool is_heard = c->has_offset && n->now_us - c->head_us < ON_AIR_US && !c->rest.is_on;
+    ret->on_air = c->has_manifest && !c->ended && is_heard;
     ret->ended = c->ended;
     count_relations(c, ret);
     ret->lag_p50_us = percentile(&c->lag, 50);

@@ -151,3 +151,22 @@ Test(failures, a_million_random_datagrams_leave_the_stream_unharmed) {
     cr_assert_gt(heard, RUBBISH / 100, "hardly any reached it");
     actor_missed_nothing(viewer);
 }
+
+/* As if its cable had been pulled: the viewers say nothing until they go on. */
+Test(failures, a_source_that_hears_nobody_says_so_and_goes_on) {
+    char link[STAGE_LINK_MAX];
+    struct actor *viewers[2];
+    struct actor *source = stage_start_source();
+    stage_link(source, link);
+    for (size_t i = 0; i < ARRAY_LEN(viewers); i++)
+        viewers[i] = stage_start("viewer", "join", link, "--http", "off", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(viewers); i++) actor_wait(viewers[i], "chunks.ok", 1);
+    actor_wait(source, "links", ARRAY_LEN(viewers));
+    for (size_t i = 0; i < ARRAY_LEN(viewers); i++)
+        cr_assert_eq(process_signal(viewers[i]->process, SIGSTOP), 0);
+    actor_wait_said(source, "warn network: nothing comes from any of 2 peers");
+    for (size_t i = 0; i < ARRAY_LEN(viewers); i++)
+        cr_assert_eq(process_signal(viewers[i]->process, SIGCONT), 0);
+    actor_wait_said(source, "info network: peers are heard again");
+    actors_wait_more(viewers, ARRAY_LEN(viewers), "chunks.ok", CHUNKS_MORE);
+}

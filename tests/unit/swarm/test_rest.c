@@ -59,6 +59,7 @@ Test(rest, leaves_everything_as_it_is) {
     stage_run(&stage, US_PER_S);
     for (unsigned i = 0; i < VIEWERS; i++) {
         cr_assert(rest(i)->is_on, "viewer %u", i);
+        cr_assert_not(actor_stats(viewers[i]).on_air, "viewer %u", i);
         for (unsigned k = 0; k < SUPPLIES; k++) parents[i][k] = video(i)->supplies[k].parent;
     }
     stage_run(&stage, 9 * US_PER_S);
@@ -79,6 +80,7 @@ Test(rest, ends_at_once_with_one_jump) {
     stage_run(&stage, 1500 * US_PER_MS);
     for (unsigned i = 0; i < VIEWERS; i++) {
         cr_assert_not(rest(i)->is_on, "viewer %u", i);
+        cr_assert(actor_stats(viewers[i]).on_air, "viewer %u", i);
         cr_assert_gt(viewers[i]->played[0].last, number, "viewer %u", i);
         cr_assert_geq(viewers[i]->played[0].last, source.number - 20, "viewer %u", i);
         cr_assert_eq(actor_stats(viewers[i]).skips, 2, "viewer %u: one a track", i);
