@@ -125,7 +125,7 @@ static bool is_silent(const struct channel *c, const struct stream *s, const str
     }
     /* A source of whose newer chunks nobody knows is silent for all. */
     bool may_rest = nb->role == ROLE_SOURCE && now_us - heard_us < SOURCE_SILENT_US;
-    if (c->rest.is_on || (may_rest && !rest_others_know_more(c, s, now_us))) return false;
+    if (may_rest && !rest_others_know_more(c, s, now_us)) return false;
     if (now_us - nb->probed_us > PROBE_ANSWER_US + rtt_us) return true;
     uint64_t wait_us = u64_max(u64_max(PARENT_SILENT_US, 4 * rtt_us), after_us);
     return heard_us + wait_us < now_us && others_are_ahead(c, s, now_us);
