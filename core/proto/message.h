@@ -41,10 +41,13 @@
     F(u64, complete)
 
 /* How late the sender has each substream of a track, then its heads: LAG_UNIT_US each, from their
- * publication at the source. LAG_NONE: it does not get it, or does not know. */
+ * publication at the source. LAG_NONE: it does not get it, or does not know. And how many have each
+ * substream through it, as a power of two: the 4 bits from 4 s on of `below` are 0 for nobody, and
+ * k for 2^(k-1) or more. */
 #define LAGS_FIELDS(F)                                                                             \
     F(u8, track)                                                                                   \
-    F(list, lags, u8, SUBSTREAMS_MAX + 1)
+    F(list, lags, u8, SUBSTREAMS_MAX + 1)                                                          \
+    F(u64, below)
 
 /* Opens a channel on a link, both ways. */
 #define HELLO_FIELDS(F)                                                                            \

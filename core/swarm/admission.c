@@ -213,7 +213,7 @@ static bool is_back(const struct channel *c, const struct stream *s, const struc
                     unsigned index) {
     const struct neighbour_stream *ns = &child->streams[s->track];
     return index != SUPPLY_HEADS && ns->child_refused >> index & 1 &&
-           c->node->now_us - ns->child_refused_us < REFUSED_US;
+           since_us(ns->child_refused_ms, c->node->now_us) < REFUSED_US;
 }
 
 /* All that hang on one of us for the same substream would ask for it at the same moment, and nobody
@@ -255,7 +255,8 @@ uint64_t admission_refused_bps(const struct node *n, uint64_t now_us) {
         for (size_t k = 0; k < c->neighbours_len; k++)
             for (size_t t = 0; t < c->streams_len; t++) {
                 const struct neighbour_stream *ns = &c->neighbours[k]->streams[t];
-                if (ns->child_refused == 0 || now_us - ns->child_refused_us > REFUSED_US) continue;
+                if (ns->child_refused == 0 || since_us(ns->child_refused_ms, now_us) > REFUSED_US)
+                    continue;
                 uint32_t still = ns->child_refused & ~ns->child_granted;
                 bps += (uint64_t)c->streams[t].substream_bps * (unsigned)__builtin_popcount(still);
             }

@@ -3,8 +3,10 @@
  * Worth (what a peer passes on, and could) lets a child take another's place, and that one is given
  * time and an heir to go to: so uplinks drift towards the source by what they carry. A starved
  * child takes the place of who scores lowest, at once; and where more is granted than the uplink
- * carries, whoever is worth least loses it, because late cells come too late for all. */
+ * carries, whoever is worth least loses it, because late cells come too late for all. What many
+ * hang on stays where it is, for they are all late when it moves. */
 #include "core/swarm/admission_internal.h"
+#include "core/swarm/below.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/serve.h"
 
@@ -14,16 +16,15 @@
 #define EXCESS_SHARE 16             /* or one of so many substreams served */
 #define SCORE_MARGIN 3              /* so that places do not change hands for little */
 #define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
-#define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent */
+#define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent, */
+#define STAYS_PERCENT 102           /* which stays where the uplink carries hardly less */
+#define BELOW_FEW 1                 /* (below.h) one at most: it is of little matter who it is */
+#define BELOW_SOME 3                /* four or more */
+#define BELOW_FEWER 2               /* a half to an eighth of it */
 #define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
 #define WORTH_CLEAR 4               /* and to who is worth so many times as much */
 #define PREEMPT_CLEAR_US (300 * US_PER_MS)
 #define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less */
-
-/* Since a time that is kept in milliseconds, by its low bits. */
-static uint64_t since_us(uint32_t then_ms, uint64_t now_us) {
-    return (uint32_t)((uint32_t)(now_us / US_PER_MS) - then_ms) * US_PER_MS;
-}
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     unsigned excess = 0, granted = 0;
@@ -37,45 +38,15 @@ static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     return excess;
 }
 
+/* Others hang on it, and a source that is not thin has room to leave them where they are. */
+static bool is_held_by_many(const struct channel *c, const struct stream *s,
+                            const struct neighbour *child, unsigned index) {
+    return c->is_source && !admission_is_thin(c, s) && below_of(child, s, index) > BELOW_FEW;
+}
+
 static bool may_ask_to_leave(const struct channel *c) {
     unsigned granted, excess = excess_of(c, &granted);
     return excess < EXCESS_LEAST + granted / EXCESS_SHARE;
-}
-
-/* The child with this substream (one that has not been asked to leave it, where it `stays`) that is
- * worth least; of equals the youngest, which nobody hangs on yet. */
-static struct neighbour *least_of(const struct channel *c, const struct stream *s,
-                                  const struct neighbour *except, unsigned index, bool stays) {
-    struct neighbour *least = NULL;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        struct neighbour *nb = c->neighbours[i];
-        const struct neighbour_stream *ns = &nb->streams[s->track];
-        uint32_t granted = stays ? ns->child_granted & ~ns->child_excess : ns->child_granted;
-        if (nb == except || !(granted >> index & 1)) continue;
-        if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
-    }
-    return least;
-}
-
-static bool holds(const struct neighbour *nb, const struct stream *s, unsigned index) {
-    return nb->streams[s->track].child_granted >> index & 1 && admission_is_there(nb);
-}
-
-/* The source's child on which all others hang, or most: who was worth most when that was first
- * asked, as long as it has the substream. Who comes later may be worth more, but where this one
- * loses it everybody does. */
-static bool is_root(const struct channel *c, struct stream *s, const struct neighbour *child,
-                    unsigned index) {
-    if (!c->is_source) return false;
-    const struct neighbour *root = NULL;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        const struct neighbour *nb = c->neighbours[i];
-        if (!holds(nb, s, index)) continue;
-        if ((uint16_t)neighbour_id4(nb) == s->roots[index]) return nb == child;
-        if (root == NULL || admission_worth_bps(nb) > admission_worth_bps(root)) root = nb;
-    }
-    if (root != NULL) s->roots[index] = (uint16_t)neighbour_id4(root);
-    return root == child;
 }
 
 static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index) {
@@ -94,7 +65,7 @@ static void ask_to_leave(struct neighbour *nb, const struct stream *s, unsigned 
     ns->child_excess |= 1u << index;
     trace_supply(nb, TRACE_CHILD_MAY_LEAVE, s->track, index);
     ns->child_heir = 0;
-    ns->child_excess_us = now_us;
+    ns->child_excess_ms = (uint32_t)(now_us / US_PER_MS);
     ns->child_changed = nb->channel->grants_changed = true;
 }
 
@@ -120,7 +91,7 @@ bool admission_spreads(struct channel *c, const struct stream *s, const struct n
         struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
         if (!((ns->child_granted & ~ns->child_excess) >> index & 1)) continue;
-        if (has_of(nb, s) <= part_of(c, s) ||
+        if (has_of(nb, s) <= part_of(c, s) || is_held_by_many(c, s, nb, index) ||
             admission_worth_bps(nb) > WORTH_RATIO * admission_worth_bps(child))
             continue;
         ask_to_leave(nb, s, index, now_us);
@@ -135,8 +106,17 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     if (!admission_has_supply(c, s, index)) return false;
     if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
     if (admission_worth_bps(child) < WORTH_LEAST * (uint64_t)s->substream_bps) return false;
-    struct neighbour *least = least_of(c, s, child, index, true);
-    if (least == NULL || admission_worth_bps(least) * WORTH_RATIO > admission_worth_bps(child))
+    struct neighbour *least =
+        admission_least(c, s,
+                        &(struct places){.substreams = 1u << index,
+                                         .except = child,
+                                         .stays = true,
+                                         .with_root = true,
+                                         .worth_most = admission_worth_bps(child) / WORTH_RATIO})
+            .nb;
+    if (least == NULL) return false;
+    if (is_held_by_many(c, s, least, index) &&
+        admission_worth_bps(child) < WORTH_CLEAR * admission_worth_bps(least))
         return false;
     uint64_t clear_bps = admission_worth_bps(least) * WORTH_CLEAR;
     uint64_t wait_us = admission_worth_bps(child) < clear_bps ? PREEMPT_US : PREEMPT_CLEAR_US;
@@ -148,44 +128,16 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     return true;
 }
 
-/* Who comes first where there is not enough for all: who passes on most, and who lacks least. A
- * stream of which a part is missing is worth nothing, so it is better that some have all of it than
- * that all have most of it. */
-static unsigned score_of(const struct stream *s, const struct neighbour *nb) {
-    const struct neighbour_stream *ns = &nb->streams[s->track];
-    unsigned held = 0;
-    for (unsigned index = 0; ns->has_lags && index < s->substreams; index++)
-        held += ns->lags[index] != LAG_NONE;
-    uint64_t worth = admission_worth_bps(nb) / (s->substream_bps ? s->substream_bps : 1);
-    return held + (unsigned)u64_min(worth, 2u * s->substreams);
-}
-
-/* The child with the lowest score, and of what it has the substream that fewest others ask for in
- * vain. */
-static struct neighbour *lowest(const struct channel *c, struct stream *s,
-                                const struct neighbour *except, unsigned except_index,
-                                unsigned *ret_index) {
-    struct neighbour *low = NULL;
-    unsigned low_score = 0;
-    for (size_t i = 0; i < c->neighbours_len; i++) {
-        struct neighbour *nb = c->neighbours[i];
-        uint32_t granted = nb->streams[s->track].child_granted & ~(1u << except_index);
-        if (nb == except || granted == 0) continue;
-        unsigned score = score_of(s, nb);
-        if (low != NULL && score >= low_score) continue;
-        low = nb;
-        low_score = score;
-    }
-    if (low == NULL) return NULL;
-    unsigned best = SUPPLIES;
-    uint32_t granted = low->streams[s->track].child_granted & ~(1u << except_index);
-    for (; granted; granted &= granted - 1) {
-        unsigned index = (unsigned)__builtin_ctz(granted);
-        if (is_root(c, s, low, index)) continue;
-        if (best == SUPPLIES || s->hunger[index] < s->hunger[best]) best = index;
-    }
-    *ret_index = best;
-    return best == SUPPLIES ? NULL : low;
+/* One who hardly matters goes where many are starved with the child. */
+static bool yields_to_many(struct channel *c, struct stream *s, const struct neighbour *child,
+                           unsigned index) {
+    unsigned below = below_of(child, s, index);
+    if (below < BELOW_SOME) return false;
+    struct place least =
+        admission_least(c, s, &(struct places){.substreams = ~(1u << index), .except = child});
+    if (least.nb == NULL || below_of(least.nb, s, least.index) + BELOW_FEWER > below) return false;
+    end(c, s, least.nb, least.index);
+    return true;
 }
 
 bool admission_yields(struct channel *c, struct stream *s, const struct neighbour *child,
@@ -196,11 +148,13 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
     /* All that hung on one who died ask at once: each would take the place of the one before. */
     if (admission_saves(c) && admission_copies(c, s->track, index) > 0) return false;
     unsigned other = 0;
-    struct neighbour *low = lowest(c, s, child, index, &other);
+    struct neighbour *low = admission_lowest(c, s, child, index, &other);
     if (low == NULL) return false;
-    if (score_of(s, low) + SCORE_MARGIN > score_of(s, child)) return false;
-    end(c, s, low, other);
-    return true;
+    if (admission_score(s, low) + SCORE_MARGIN <= admission_score(s, child)) {
+        end(c, s, low, other);
+        return true;
+    }
+    return yields_to_many(c, s, child, index);
 }
 
 /* Before it knew how thin its uplink is, the source has given the heads to all who asked. */
@@ -220,12 +174,38 @@ static void end_heads(struct channel *c, struct stream *s) {
     serve_index(s, least);
 }
 
+/* As many hang on it as on any other that stays, or nearly: what these would have to move to is not
+ * nearer to the source than that one. */
+static bool is_second_root(const struct channel *c, const struct stream *s,
+                           const struct neighbour *child, unsigned index) {
+    unsigned below = below_of(child, s, index);
+    if (below <= BELOW_FEW || admission_is_thin(c, s)) return false;
+    if (admission_copies(c, s->track, index) > admission_source_copies(c, s) + 1) return false;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        bool stays = !(nb->streams[s->track].child_excess >> index & 1);
+        if (nb != child && stays && admission_holds(nb, s, index) &&
+            below_of(nb, s, index) > below + 1)
+            return false;
+    }
+    return true;
+}
+
 /* The source: copies beyond those that it gives freely. */
 static void mark_copies(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++)
         while (admission_copies(c, s->track, index) > admission_source_copies(c, s) &&
-               may_ask_to_leave(c))
-            ask_to_leave(least_of(c, s, NULL, index, true), s, index, now_us);
+               may_ask_to_leave(c)) {
+            struct neighbour *least = admission_least(c, s,
+                                                      &(struct places){
+                                                          .substreams = 1u << index,
+                                                          .stays = true,
+                                                          .with_root = true,
+                                                      })
+                                          .nb;
+            if (least == NULL || is_second_root(c, s, least, index)) break;
+            ask_to_leave(least, s, index, now_us);
+        }
 }
 
 /* What is served is more than the uplink carries, so all of it comes late: who is worth least goes
@@ -236,18 +216,10 @@ static void end_overload(struct channel *c, struct stream *s) {
     uint64_t leaving_bps = excess * admission_cost_bps(s, 0);
     while (admission_granted_bps(n) + n->uplink.control_bps >
            admission_most_bps(n, ADMIT_MOST_PERCENT) + leaving_bps) {
-        struct neighbour *least = NULL;
-        unsigned at = 0;
-        for (unsigned index = 0; index < s->substreams; index++) {
-            struct neighbour *nb = least_of(c, s, NULL, index, false);
-            if (nb == NULL ||
-                (least != NULL && admission_worth_bps(nb) >= admission_worth_bps(least)))
-                continue;
-            least = nb;
-            at = index;
-        }
-        if (least == NULL) return;
-        end(c, s, least, at);
+        struct place least =
+            admission_least(c, s, &(struct places){.by_worth = true, .substreams = UINT32_MAX});
+        if (least.nb == NULL) return;
+        end(c, s, least.nb, least.index);
     }
 }
 
@@ -269,7 +241,7 @@ static void end_copies(struct channel *c, struct stream *s) {
         for (size_t i = 0; i < c->neighbours_len; i++) {
             struct neighbour *nb = c->neighbours[i];
             if (!(nb->streams[s->track].child_granted >> most & 1)) continue;
-            if (is_root(c, s, nb, most)) continue;
+            if (admission_is_root(c, s, nb, most)) continue;
             if (least == NULL || admission_worth_bps(nb) <= admission_worth_bps(least)) least = nb;
         }
         if (least == NULL) return;
@@ -297,8 +269,13 @@ static void settle_excess(struct channel *c, struct stream *s, struct neighbour 
     for (; ns->child_excess; ns->child_excess &= ns->child_excess - 1) {
         unsigned index = (unsigned)__builtin_ctz(ns->child_excess);
         bool is_over = admission_granted_bps(n) + n->uplink.control_bps >
-                       uplink_capacity_bps(n) / 100 * ADMIT_STARVED_PERCENT;
-        if (is_over && !is_root(c, s, nb, index)) end(c, s, nb, index);
+                       uplink_capacity_bps(n) / 100 * STAYS_PERCENT;
+        if (!is_over) continue;
+        struct place least = {nb, index};
+        if (below_of(nb, s, index) > BELOW_FEW)
+            least = admission_least(c, s, &(struct places){.substreams = UINT32_MAX});
+        if (least.nb != NULL && !admission_is_root(c, s, least.nb, least.index))
+            end(c, s, least.nb, least.index);
     }
     ns->child_changed = c->grants_changed = true;
 }
@@ -309,7 +286,7 @@ void admission_mark_excess(struct channel *c, struct stream *s, uint64_t now_us)
     if (c->rest.is_on) return;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour_stream *ns = &c->neighbours[i]->streams[s->track];
-        if (ns->child_excess == 0 || now_us - ns->child_excess_us < EXCESS_US) continue;
+        if (ns->child_excess == 0 || since_us(ns->child_excess_ms, now_us) < EXCESS_US) continue;
         settle_excess(c, s, c->neighbours[i]);
     }
     for (unsigned index = 0; index < SUPPLIES; index++)

@@ -33,4 +33,39 @@ uint64_t admission_granted_bps(const struct node *n);
 /* So much of what the uplink carries, or of twice what it is guessed to carry. */
 uint64_t admission_most_bps(const struct node *n, unsigned percent);
 
+/* The child has it, and is there. */
+bool admission_holds(const struct neighbour *nb, const struct stream *s, unsigned index);
+/* The source's child on which all others hang, or most: where it loses the substream everybody
+ * does. */
+bool admission_is_root(const struct channel *c, struct stream *s, const struct neighbour *child,
+                       unsigned index);
+
+/* One substream of one child. */
+struct place {
+    struct neighbour *nb; /* NULL: none */
+    unsigned index;
+};
+
+/* Among which places the least is looked for. */
+struct places {
+    uint32_t substreams;
+    const struct neighbour *except;
+    bool stays;          /* those that were asked to leave are not among them */
+    bool with_root;      /* nor, without this, the source's root */
+    uint64_t worth_most; /* nor, where it is not 0, who is worth more */
+    bool by_worth;       /* who is worth least, though many may hang on it */
+};
+
+/* Where fewest hang on (below.h), and of equals who is worth least, the youngest. */
+struct place admission_least(const struct channel *c, struct stream *s, const struct places *among);
+/* Who comes first where there is not enough for all: who passes on most, and who lacks least. A
+ * stream of which a part is missing is worth nothing, so it is better that some have all of it than
+ * that all have most of it. */
+unsigned admission_score(const struct stream *s, const struct neighbour *nb);
+/* The child with the lowest score, and of what it has the substream that fewest others ask for in
+ * vain. */
+struct neighbour *admission_lowest(const struct channel *c, struct stream *s,
+                                   const struct neighbour *except, unsigned except_index,
+                                   unsigned *ret_index);
+
 #endif

@@ -51,6 +51,7 @@ struct neighbour_stream {
     uint16_t grant_revision;
     uint16_t child_generation;
 
+    uint64_t below;     /* how many have each substream through it (below.h) */
     uint64_t newest_us; /* when `newest` last grew */
     uint32_t ask_from;  /* first chunk wanted of what is new since the last SUBSCRIBE */
     uint32_t until; /* of what ends with the next SUBSCRIBE: what comes before it is still wanted */
@@ -60,13 +61,18 @@ struct neighbour_stream {
     uint64_t heads_sent; /* bit i: head of heads_newest - i */
     uint32_t child_heir; /* (its id4) who takes the place of the child in its excess; 0: nobody */
     uint32_t child_refused;    /* starved substreams that the uplink could not carry, */
-    uint64_t child_refused_us; /* at this time */
-    uint64_t child_excess_us;  /* when it was last asked to take something elsewhere */
+    uint32_t child_refused_ms; /* at this time; and when */
+    uint32_t child_excess_ms;  /* it was last asked to take something elsewhere (since_us) */
     uint32_t child_from;
     uint16_t child_revision;
 };
 
 _Static_assert(sizeof(struct neighbour_stream) == 192, "three lines of the cache");
+
+/* Since a time that is kept in milliseconds, by its low bits. */
+static inline uint64_t since_us(uint32_t then_ms, uint64_t now_us) {
+    return (uint32_t)((uint32_t)(now_us / US_PER_MS) - then_ms) * US_PER_MS;
+}
 
 /* One more cell that came by subscription was so late, against the earliest arrival. */
 void neighbour_note_lateness(struct neighbour_stream *ns, uint64_t lateness_us);

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 
 #include "core/swarm/admission.h"
+#include "core/swarm/below.h"
 #include "core/swarm/engine.h"
 
-#define OFFER_SIZE_MAX (17 + TRACKS_MAX * (2 + SUPPLIES))
+#define OFFER_SIZE_MAX (17 + TRACKS_MAX * (10 + SUPPLIES))
 #define HOP_US (2 * (int64_t)US_PER_MS)         /* in a parent that does not wait */
 #define CELLS_HOP_US (15 * (int64_t)US_PER_MS)  /* what cells wait there at least */
 #define OFFSET_FAR_US (60 * (int64_t)US_PER_MS) /* what the heads' parent says is not true */
@@ -95,6 +96,7 @@ static void describe(struct channel *c, struct offer *m) {
         struct stream *s = &c->streams[t];
         struct track_lags *lags = &m->tracks[m->tracks_len++];
         lags->track = s->track;
+        lags->below = below_own(c, s);
         for (unsigned index = 0; index < s->substreams; index++)
             lags->lags[lags->lags_len++] = lag_of(c, s, index);
         lags->lags[lags->lags_len++] = lag_of(c, s, SUPPLY_HEADS);
@@ -200,6 +202,7 @@ void offer_take(struct neighbour *nb, const struct offer *m, uint64_t now_us) {
             continue;
         struct neighbour_stream *ns = &nb->streams[lags->track];
         ns->has_lags = true;
+        ns->below = lags->below;
         for (unsigned index = 0; index < s->substreams; index++)
             ns->lags[index] = lags->lags[index];
         ns->lags[SUPPLY_HEADS] = lags->lags[s->substreams];

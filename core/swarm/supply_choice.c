@@ -4,6 +4,7 @@
  * names, the way from there, and what speaks against asking as if it took time too. What comes now
  * is measured by the same zero (offer.c), so that a move can be weighed against staying. */
 #include "core/swarm/admission.h"
+#include "core/swarm/below.h"
 #include "core/swarm/engine.h"
 #include "core/swarm/supply.h"
 
@@ -18,6 +19,7 @@
 #define CELLS_GAIN_US (40 * (int64_t)US_PER_MS)      /* for which a substream moves */
 #define HEADS_GAIN_US (15 * (int64_t)US_PER_MS) /* for which the heads move to another parent */
 #define HEADS_COST_MOST_US (300 * US_PER_MS)    /* of a copy that would take all of an uplink */
+#define BELOW_MANY 5                            /* (below.h) sixteen or more */
 #define RELIEF_US (200 * (int64_t)US_PER_MS)    /* that leaving a full parent is worth, */
 #define RELIEF_PLACES 2                         /* for one with so many places free */
 #define DRY_PARENT_US (300 * US_PER_MS)         /* for a parent to find another */
@@ -107,9 +109,9 @@ static int64_t heads_cost_us(const struct stream *s, const struct neighbour *nb,
 }
 
 /* How late after the source's publication the substream would come from it, as far as that is
- * known, and what speaks against asking it. */
+ * known, and what speaks against asking it. Who `is_let_in` finds a place where others do not. */
 static int64_t cost_of(struct channel *c, const struct stream *s, const struct neighbour *nb,
-                       unsigned index, bool starved, uint64_t now_us) {
+                       unsigned index, bool starved, bool is_let_in, uint64_t now_us) {
     const struct neighbour_stream *ns = &nb->streams[s->track];
     int64_t cost = (int64_t)neighbour_rtt_us(nb) / 2 + HOP_COST_US;
     if (is_on_trial(c, nb, index)) cost += TRIAL_COST_US;
@@ -125,7 +127,8 @@ static int64_t cost_of(struct channel *c, const struct stream *s, const struct n
         cost += (int64_t)ns->lags[index] * LAG_UNIT_US;
     bool is_full = is_offer_good(nb, now_us) &&
                    admission_spare_of_bps(nb, starved) < admission_cost_bps(s, index);
-    if (is_full && index != SUPPLY_HEADS && own_worth_bps(c) <= nb->bar_bps) cost += FULL_COST_US;
+    if (is_full && index != SUPPLY_HEADS && own_worth_bps(c) <= nb->bar_bps && !is_let_in)
+        cost += FULL_COST_US;
     if (index == SUPPLY_HEADS)
         cost += heads_cost_us(s, nb, now_us);
     else
@@ -149,11 +152,13 @@ struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigne
     struct neighbour *best = NULL;
     int64_t best_cost = INT64_MAX;
     size_t first = c->neighbours_len == 0 ? 0 : (size_t)rng_below(&c->node->rng, c->neighbours_len);
+    /* Those who have room may all hang on us; whoever stands above us lets somebody else go. */
+    bool is_let_in = !has_parent && index != SUPPLY_HEADS && below_us(c, s, index) >= BELOW_MANY;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
         if (!may_supply(c, s, nb, index, now_us)) continue;
         if (has_parent && now_us < nb->streams[s->track].better_until_us) continue;
-        int64_t cost = cost_of(c, s, nb, index, !has_parent, now_us);
+        int64_t cost = cost_of(c, s, nb, index, !has_parent, is_let_in, now_us);
         if (cost >= best_cost) continue;
         best = nb;
         best_cost = cost;
@@ -253,7 +258,7 @@ static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint
         if (!may_move(supply)) continue;
         struct neighbour *nb = supply_best(c, s, index, true, now_us);
         if (nb == NULL || !nb->has_hello) continue;
-        int64_t cost = cost_of(c, s, nb, index, false, now_us);
+        int64_t cost = cost_of(c, s, nb, index, false, false, now_us);
         int64_t gain_us = present_us(s, supply) - cost + relief_us(s, supply, nb, index, now_us);
         uint64_t dwell_us = gain_us > GAIN_LARGE_US ? DWELL_SHORT_US : DWELL_US;
         if (now_us - supply->asked_us < dwell_us || gain_us <= best_gain_us) continue;
@@ -272,7 +277,7 @@ static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     if (!may_move(supply)) return;
     struct neighbour *nb = supply_best(c, s, SUPPLY_HEADS, true, now_us);
     if (nb == NULL || !nb->has_hello) return;
-    int64_t gain_us = present_us(s, supply) - cost_of(c, s, nb, SUPPLY_HEADS, false, now_us);
+    int64_t gain_us = present_us(s, supply) - cost_of(c, s, nb, SUPPLY_HEADS, false, false, now_us);
     if (gain_us < HEADS_GAIN_US) return;
     take_next(s, SUPPLY_HEADS, nb, now_us);
 }

@@ -192,19 +192,21 @@ Test(message, has_a_count_before_each_list_and_a_length_before_bytes) {
 }
 
 Test(message, offers_lags_for_each_track_and_stays_below_a_datagram) {
-    struct offer m = {.slot = 3,
-                      .broadcast = 9,
-                      .spare = 0x0102,
-                      .carried = 0x0304,
-                      .bar = 0x0506,
-                      .tracks_len = 1,
-                      .tracks = {{.track = 4, .lags_len = 3, .lags = {1, 2, LAG_NONE}}}};
+    struct offer m = {
+        .slot = 3,
+        .broadcast = 9,
+        .spare = 0x0102,
+        .carried = 0x0304,
+        .bar = 0x0506,
+        .tracks_len = 1,
+        .tracks = {{.track = 4, .lags_len = 3, .lags = {1, 2, LAG_NONE}, .below = 0x21}}};
     uint8_t data[1024], expected[64];
     struct writer w = writer_init(data, sizeof data);
     offer_write(&w, &m);
     int len = hex_read("22030000000000000009"
                        "010203040506"
-                       "0104030102ff",
+                       "0104030102ff"
+                       "0000000000000021",
                        expected, sizeof expected);
     cr_assert_eq(writer_len(&w), (size_t)len);
     cr_assert_arr_eq(data, expected, (size_t)len);
@@ -213,7 +215,7 @@ Test(message, offers_lags_for_each_track_and_stays_below_a_datagram) {
     w = writer_init(data, sizeof data);
     offer_write(&w, &m);
     cr_assert_eq(w.err, 0);
-    cr_assert_eq(writer_len(&w), 17 + TRACKS_MAX * (2 + SUBSTREAMS_MAX + 1));
+    cr_assert_eq(writer_len(&w), 17 + TRACKS_MAX * (2 + SUBSTREAMS_MAX + 1 + 8));
 }
 
 /* Writes a message with one field out of range and expects its reader to say so. */
