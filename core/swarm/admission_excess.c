@@ -65,7 +65,7 @@ static void ask_to_leave(struct neighbour *nb, const struct stream *s, unsigned 
     ns->child_excess |= 1u << index;
     trace_supply(nb, TRACE_CHILD_MAY_LEAVE, s->track, index);
     ns->child_heir = 0;
-    ns->child_excess_ms = (uint32_t)(now_us / US_PER_MS);
+    ns->child_excess_ms = low_ms(now_us);
     ns->child_changed = nb->channel->grants_changed = true;
 }
 
@@ -122,7 +122,7 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     uint64_t wait_us = admission_worth_bps(child) < clear_bps ? PREEMPT_US : PREEMPT_CLEAR_US;
     if (since_us(s->preempted_ms[index], now_us) < wait_us) return false;
     if (!may_ask_to_leave(c)) return false;
-    s->preempted_ms[index] = (uint32_t)(now_us / US_PER_MS);
+    s->preempted_ms[index] = low_ms(now_us);
     ask_to_leave(least, s, index, now_us);
     least->streams[s->track].child_heir = neighbour_id4(child);
     return true;
@@ -253,8 +253,7 @@ static void end_copies(struct channel *c, struct stream *s) {
 static void end_lost(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++) {
         const struct supply *supply = &s->supplies[index];
-        if (supply->is_granted || c->rest.is_on)
-            s->supplied_ms[index] = (uint32_t)(now_us / US_PER_MS);
+        if (supply->is_granted || c->rest.is_on) s->supplied_ms[index] = low_ms(now_us);
         if (since_us(s->supplied_ms[index], now_us) < LOST_US) continue;
         for (size_t i = 0; i < c->neighbours_len; i++)
             if (c->neighbours[i]->streams[s->track].child_granted >> index & 1)

@@ -50,10 +50,10 @@ struct place {
 struct places {
     uint32_t substreams;
     const struct neighbour *except;
-    bool stays;          /* those that were asked to leave are not among them */
-    bool with_root;      /* nor, without this, the source's root */
-    uint64_t worth_most; /* nor, where it is not 0, who is worth more */
-    bool by_worth;       /* who is worth least, though many may hang on it */
+    uint64_t worth_most; /* none of who is worth more; 0: whoever it is */
+    bool stays;          /* none that its child was asked to leave */
+    bool with_root;      /* the source's root too */
+    bool by_worth;       /* who is worth least, whoever hangs on it */
 };
 
 /* Where fewest hang on (below.h), and of equals who is worth least, the youngest. */

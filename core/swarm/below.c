@@ -30,13 +30,13 @@ static void count_children(const struct channel *c, const struct stream *s, uint
     }
 }
 
-unsigned below_us(const struct channel *c, const struct stream *s, unsigned index) {
+unsigned below_ours(const struct channel *c, const struct stream *s, unsigned index) {
     uint64_t counts[SUBSTREAMS_MAX] = {0};
     count_children(c, s, 1u << index, counts);
     return code_of(counts[index]);
 }
 
-uint64_t below_own(const struct channel *c, const struct stream *s) {
+uint64_t below_told(const struct channel *c, const struct stream *s) {
     uint64_t counts[SUBSTREAMS_MAX] = {0}, ret = 0;
     count_children(c, s, stream_all_substreams(s), counts);
     for (unsigned index = 0; index < s->substreams; index++)

@@ -14,8 +14,8 @@ static inline unsigned below_of(const struct neighbour *nb, const struct stream 
     return (unsigned)(nb->streams[s->track].below >> 4 * index & 15);
 }
 /* Of ourselves, in the same unit. */
-unsigned below_us(const struct channel *c, const struct stream *s, unsigned index);
+unsigned below_ours(const struct channel *c, const struct stream *s, unsigned index);
 /* The same of all substreams, as OFFER tells it. */
-uint64_t below_own(const struct channel *c, const struct stream *s);
+uint64_t below_told(const struct channel *c, const struct stream *s);
 
 #endif

@@ -69,9 +69,10 @@ struct neighbour_stream {
 
 _Static_assert(sizeof(struct neighbour_stream) == 192, "three lines of the cache");
 
-/* Since a time that is kept in milliseconds, by its low bits. */
+/* A time kept in milliseconds, by its low bits, and what has passed since then. */
+static inline uint32_t low_ms(uint64_t now_us) { return (uint32_t)(now_us / US_PER_MS); }
 static inline uint64_t since_us(uint32_t then_ms, uint64_t now_us) {
-    return (uint32_t)((uint32_t)(now_us / US_PER_MS) - then_ms) * US_PER_MS;
+    return (uint32_t)(low_ms(now_us) - then_ms) * US_PER_MS;
 }
 
 /* One more cell that came by subscription was so late, against the earliest arrival. */

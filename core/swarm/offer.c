@@ -96,7 +96,7 @@ static void describe(struct channel *c, struct offer *m) {
         struct stream *s = &c->streams[t];
         struct track_lags *lags = &m->tracks[m->tracks_len++];
         lags->track = s->track;
-        lags->below = below_own(c, s);
+        lags->below = below_told(c, s);
         for (unsigned index = 0; index < s->substreams; index++)
             lags->lags[lags->lags_len++] = lag_of(c, s, index);
         lags->lags[lags->lags_len++] = lag_of(c, s, SUPPLY_HEADS);

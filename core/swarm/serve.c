@@ -130,7 +130,7 @@ static uint32_t choose(struct channel *c, struct stream *s, struct neighbour *nb
     }
     if (refused) {
         ns->child_refused = refused;
-        ns->child_refused_ms = (uint32_t)(now_us / US_PER_MS);
+        ns->child_refused_ms = low_ms(now_us);
     }
     return added;
 }

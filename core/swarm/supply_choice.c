@@ -153,7 +153,7 @@ struct neighbour *supply_best(struct channel *c, const struct stream *s, unsigne
     int64_t best_cost = INT64_MAX;
     size_t first = c->neighbours_len == 0 ? 0 : (size_t)rng_below(&c->node->rng, c->neighbours_len);
     /* Those who have room may all hang on us; whoever stands above us lets somebody else go. */
-    bool is_let_in = !has_parent && index != SUPPLY_HEADS && below_us(c, s, index) >= BELOW_MANY;
+    bool is_let_in = !has_parent && index != SUPPLY_HEADS && below_ours(c, s, index) >= BELOW_MANY;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[(first + i) % c->neighbours_len];
         if (!may_supply(c, s, nb, index, now_us)) continue;

@@ -35,16 +35,16 @@ static uint32_t granted(const struct hostile_peer *p) { return serving_child_at(
 Test(below, counts_children_and_whoever_is_below_them) {
     serving_relay(100000000);
     struct hostile_peer *leaf = serving_child(), *other = serving_child();
-    cr_assert_eq(below_us(channel(), stream(), 0), 0);
+    cr_assert_eq(below_ours(channel(), stream(), 0), 0);
     (void)serving_subscribe(leaf, 3, 0);
-    cr_assert_eq(below_us(channel(), stream(), 0), 1, "one");
+    cr_assert_eq(below_ours(channel(), stream(), 0), 1, "one");
     (void)serving_subscribe(other, 1, 0);
-    cr_assert_eq(below_us(channel(), stream(), 0), 2, "two or three");
+    cr_assert_eq(below_ours(channel(), stream(), 0), 2, "two or three");
     say(other, 0, NEAR_LAGS, of_all(4));
-    cr_assert_eq(below_us(channel(), stream(), 0), 4, "fourteen: two, and twelve");
-    cr_assert_eq(below_us(channel(), stream(), 1), 1, "the other has no part of this one");
+    cr_assert_eq(below_ours(channel(), stream(), 0), 4, "fourteen: two, and twelve");
+    cr_assert_eq(below_ours(channel(), stream(), 1), 1, "the other has no part of this one");
     say(other, 0, NEAR_LAGS, of_all(15));
-    cr_assert_eq(below_us(channel(), stream(), 0), 15, "and not more, whatever is said");
+    cr_assert_eq(below_ours(channel(), stream(), 0), 15, "and not more, whatever is said");
 }
 
 Test(below, tells_its_neighbours) {
@@ -81,8 +81,8 @@ Test(below, takes_no_place_of_many_for_many) {
 }
 
 /* Of a source's child, that one worth three times as much may take. */
-static uint32_t taken_of(uint64_t below) {
-    serving_source(ONE_COPY_BPS);
+static uint32_t taken_of(uint64_t upload_bps, uint64_t below) {
+    serving_source(upload_bps);
     for (unsigned i = 0; i < 5; i++) serving_child();
     cr_assert_eq(serving_subscribe(children[0], 0xff, 0), 0xff);
     say(children[0], 4000000, NEAR_LAGS, below);
@@ -91,15 +91,20 @@ static uint32_t taken_of(uint64_t below) {
 }
 
 Test(below, takes_places_at_a_source_of_one_on_which_nobody_hangs) {
-    cr_assert_neq(taken_of(0), 0);
+    cr_assert_neq(taken_of(ONE_COPY_BPS, 0), 0);
 }
 
 Test(below, takes_no_place_at_a_source_of_one_on_which_many_hang) {
-    cr_assert_eq(taken_of(of_all(MANY)), 0);
+    cr_assert_eq(taken_of(ONE_COPY_BPS, of_all(MANY)), 0);
+}
+
+/* It has nothing else to give, and all depend on whom it gives that to. */
+Test(below, takes_a_place_at_a_thin_source_whoever_hangs_on_it) {
+    cr_assert_neq(taken_of(COPY_BPS * 6 / 5, of_all(MANY)), 0);
 }
 
 Test(below, takes_one_at_a_source_for_who_is_worth_four_times_as_much) {
-    cr_assert_eq(taken_of(of_all(MANY)), 0);
+    cr_assert_eq(taken_of(ONE_COPY_BPS, of_all(MANY)), 0);
     say(children[2], 40000000, NEAR_LAGS, 0);
     cr_assert_neq(serving_subscribe(children[2], 0xff, 0), 0);
 }
