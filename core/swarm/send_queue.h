@@ -12,9 +12,10 @@
 #define SEND_QUEUE_MAX 4096 /* items of a class: a fragment of FRAGMENT_SIZE_MAX */
 
 enum send_class {
-    SEND_FIRST,   /* heads, and a subscriber's cells of the sound as they arrive: little */
-    SEND_FRESH,   /* the same of the picture */
-    SEND_REPAIR,  /* asked for one by one, or lost on the way */
+    SEND_FIRST,   /* heads, a subscriber's cells of the sound as they arrive, and what was lost on
+                   * the way to it: little */
+    SEND_FRESH,   /* a subscriber's cells of the picture as they arrive */
+    SEND_REPAIR,  /* asked for one by one; lost on the way, and late */
     SEND_BACKLOG, /* from a joiner's random access point to live */
     SEND_CLASSES,
 };

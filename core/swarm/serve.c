@@ -6,7 +6,8 @@
 #include "core/swarm/admission.h"
 #include "core/swarm/engine.h"
 
-#define SERVE_LATE_US (2 * US_PER_S) /* later cells are of no use to anyone */
+#define SERVE_LATE_US (2 * US_PER_S)   /* later cells are of no use to anyone, */
+#define LOST_LATE_US (700 * US_PER_MS) /* and these come too late for most of those below */
 #define SHED_PERIOD_US (200 * US_PER_MS)
 #define BACKLOG_US (1 * US_PER_S)
 #define BACKLOG_LONG_US (600 * US_PER_MS)
@@ -270,6 +271,14 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
     }
 }
 
+/* All below the child wait for it: behind what is fresh, a cell that a full source had lost waited
+ * for 0.6 s, and 300 viewers missed the chunk. Where fresh cells wait for long themselves, it would
+ * hold up more than it brings. */
+static enum send_class lost_class(const struct channel *c, uint64_t late_us) {
+    bool is_short = c->node->uplink.short_us != 0;
+    return is_short || late_us > LOST_LATE_US ? SEND_REPAIR : SEND_FIRST;
+}
+
 /* The link takes it for lost. Sent again while the child still wants it: this knows which cell is
  * missing one round trip after it went, where the child could only guess. */
 void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t index, bool was_asked,
@@ -284,7 +293,9 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     uint32_t served = ns->child_granted | (number <= ns->child_former_end ? ns->child_former : 0);
     bool is_served =
         index == SEND_HEAD ? ns->child_heads : served >> stream_substream(s, number, index) & 1;
-    if (is_served || was_asked) queue(nb, SEND_REPAIR, track, number, index, now_us);
+    if (!is_served && !was_asked) return;
+    enum send_class class = is_served ? lost_class(c, late_us) : SEND_REPAIR;
+    queue(nb, class, track, number, index, now_us);
 }
 
 void serve_tick(struct channel *c, uint64_t now_us) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/swarm/engine.h"
+#include "core/swarm/serve.h"
 #include "tests/lib/stage.h"
 
 #define ALL 0xffffu
@@ -97,4 +98,47 @@ Test(serve, sends_a_head_to_all_before_the_cells_to_anybody) {
                          came_us(children[1 - i], c, false) - 2 * US_PER_MS, "chunk %u, child %u",
                          number, i);
     }
+}
+
+/* The class in which a cell of the chunk waits again, once the link takes it for lost. */
+static enum send_class class_of_lost(struct neighbour *nb, uint32_t number) {
+    size_t before[SEND_CLASSES];
+    for (unsigned i = 0; i < SEND_CLASSES; i++) before[i] = send_queue_len(&nb->queue, i);
+    serve_lost(nb, 0, number, 0, false, stage_now(&stage));
+    for (unsigned i = 0; i < SEND_CLASSES; i++)
+        if (send_queue_len(&nb->queue, i) > before[i]) return i;
+    return SEND_CLASSES;
+}
+
+static struct neighbour *subscribed_child(uint32_t substreams) {
+    struct hostile_peer *child = stage_hostile(&stage, 1);
+    hostile_meet(child, source.actor, &source.broadcast);
+    stage_run(&stage, 100 * US_PER_MS);
+    (void)hostile_send_subscribe(
+        child,
+        &(struct subscribe){.generation = 1, .substreams = substreams, .from = FROM_RANDOM_ACCESS});
+    stage_run(&stage, 3 * US_PER_S);
+    return channel_neighbour(source.actor->node->channels[0], &child->identity.public);
+}
+
+Test(serve, what_was_lost_goes_before_what_is_fresh) {
+    struct neighbour *nb = subscribed_child(ALL);
+    cr_expect_eq(class_of_lost(nb, source.number - 2), SEND_FIRST);
+}
+
+Test(serve, what_was_lost_waits_where_fresh_cells_wait_for_long) {
+    struct neighbour *nb = subscribed_child(ALL);
+    source.actor->node->uplink.short_us = stage_now(&stage);
+    cr_expect_eq(class_of_lost(nb, source.number - 2), SEND_REPAIR);
+}
+
+Test(serve, what_was_lost_waits_where_it_would_come_too_late) {
+    struct neighbour *nb = subscribed_child(ALL);
+    cr_expect_eq(class_of_lost(nb, source.number - 25), SEND_REPAIR, "0.8 s old");
+    cr_expect_eq(class_of_lost(nb, source.number - 75), SEND_CLASSES, "2.5 s: not at all");
+}
+
+Test(serve, what_was_lost_is_not_sent_again_to_whom_it_is_not_served) {
+    struct neighbour *nb = subscribed_child(0);
+    cr_expect_eq(class_of_lost(nb, source.number - 2), SEND_CLASSES);
 }
