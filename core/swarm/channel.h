@@ -77,9 +77,9 @@ struct channel {
     int64_t offset_us;        /* over the last one to two OFFSET_WINDOW_US */
     int64_t offset_recent_us; /* in the window that is being filled */
     uint64_t offset_since_us;
-    uint64_t head_us;      /* when the newest head came */
-    uint64_t media_us;     /* when a cell or head last came, from whomever */
-    struct budget repairs; /* cells that may be asked for one by one */
+    uint64_t head_us;            /* when the newest head came */
+    uint64_t media_us;           /* when a cell or head last came, from whomever */
+    struct budget repairs, lost; /* cells that may be asked for, and go first once lost */
     bool clock_said, ended, end_said;
     struct rest rest;
 

@@ -8,6 +8,8 @@
 
 #define SERVE_LATE_US (2 * US_PER_S)   /* later cells are of no use to anyone, */
 #define LOST_LATE_US (700 * US_PER_MS) /* and these come too late for most of those below */
+#define LOST_PER_S 60 /* cells: 3 % of what an uplink of seven streams of 3 Mb/s carries, */
+#define LOST_BURST 64 /* and so many at once */
 #define SHED_PERIOD_US (200 * US_PER_MS)
 #define BACKLOG_US (1 * US_PER_S)
 #define BACKLOG_LONG_US (600 * US_PER_MS)
@@ -273,10 +275,13 @@ void serve_cell(struct channel *c, struct chunk *chunk, uint32_t index,
 
 /* All below the child wait for it: behind what is fresh, a cell that a full source had lost waited
  * for 0.6 s, and 300 viewers missed the chunk. Where fresh cells wait for long themselves, it would
- * hold up more than it brings. */
-static enum send_class lost_class(const struct channel *c, uint64_t late_us) {
-    bool is_short = c->node->uplink.short_us != 0;
-    return is_short || late_us > LOST_LATE_US ? SEND_REPAIR : SEND_FIRST;
+ * hold up more than it brings. Within a budget: a child that acknowledges nothing is not served
+ * before the others. */
+static enum send_class lost_class(struct neighbour *nb, uint64_t late_us, uint64_t now_us) {
+    bool is_short = nb->channel->node->uplink.short_us != 0;
+    if (is_short || late_us > LOST_LATE_US) return SEND_REPAIR;
+    bool is_paid = budget_spend(&nb->channel->lost, 1, LOST_BURST, LOST_PER_S, now_us);
+    return is_paid ? SEND_FIRST : SEND_REPAIR;
 }
 
 /* The link takes it for lost. Sent again while the child still wants it: this knows which cell is
@@ -294,7 +299,7 @@ void serve_lost(struct neighbour *nb, uint8_t track, uint32_t number, uint8_t in
     bool is_served =
         index == SEND_HEAD ? ns->child_heads : served >> stream_substream(s, number, index) & 1;
     if (!is_served && !was_asked) return;
-    enum send_class class = is_served ? lost_class(c, late_us) : SEND_REPAIR;
+    enum send_class class = is_served ? lost_class(nb, late_us, now_us) : SEND_REPAIR;
     queue(nb, class, track, number, index, now_us);
 }
 

@@ -142,3 +142,10 @@ Test(serve, what_was_lost_is_not_sent_again_to_whom_it_is_not_served) {
     struct neighbour *nb = subscribed_child(0);
     cr_expect_eq(class_of_lost(nb, source.number - 2), SEND_CLASSES);
 }
+
+Test(serve, a_child_that_loses_everything_is_not_served_before_the_others) {
+    struct neighbour *nb = subscribed_child(ALL);
+    unsigned first = 0;
+    for (unsigned i = 0; i < 100; i++) first += class_of_lost(nb, source.number - 2) == SEND_FIRST;
+    cr_expect_eq(first, 64);
+}
