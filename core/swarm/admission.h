@@ -30,7 +30,9 @@ bool admission_yields(struct channel *c, struct stream *s, const struct neighbou
  * one that has more, which is asked to take this one elsewhere. */
 bool admission_spreads(struct channel *c, const struct stream *s, const struct neighbour *child,
                        unsigned index, uint64_t now_us);
-/* It passes on, or could, so much of the stream that others hang on it. */
+/* What the neighbour passes on, and could, by its OFFER: what it would be worth near the source. */
+uint64_t admission_worth_bps(const struct neighbour *nb);
+/* That is so much of the stream that others hang on it. */
 bool admission_is_carrier(const struct neighbour *nb);
 /* Upload that could be given to more children. */
 uint64_t admission_spare_bps(const struct node *n);

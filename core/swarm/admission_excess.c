@@ -13,7 +13,8 @@
 /* What may be granted while others are about to leave: a queue grows from here on. */
 #define ADMIT_MOST_PERCENT 100
 #define EXCESS_LEAST 1              /* children asked to leave at once, */
-#define EXCESS_SHARE 16             /* or one of so many substreams served */
+#define EXCESS_SHARE 16             /* or one of so many substreams served, */
+#define EXCESS_CLEAR 4              /* and so many more for who is clearly worth more */
 #define SCORE_MARGIN 3              /* so that places do not change hands for little */
 #define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
 #define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent, */
@@ -24,7 +25,8 @@
 #define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
 #define WORTH_CLEAR 4               /* and to who is worth so many times as much */
 #define PREEMPT_CLEAR_US (300 * US_PER_MS)
-#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less */
+#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
+#define PARTS_MOST 2  /* and none takes another's place where it has so many parts */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     unsigned excess = 0, granted = 0;
@@ -44,9 +46,9 @@ static bool is_held_by_many(const struct channel *c, const struct stream *s,
     return c->is_source && !admission_is_thin(c, s) && below_of(child, s, index) > BELOW_FEW;
 }
 
-static bool may_ask_to_leave(const struct channel *c) {
+static bool may_ask_to_leave(const struct channel *c, unsigned more) {
     unsigned granted, excess = excess_of(c, &granted);
-    return excess < EXCESS_LEAST + granted / EXCESS_SHARE;
+    return excess < EXCESS_LEAST + granted / EXCESS_SHARE + more;
 }
 
 static void end(struct channel *c, struct stream *s, struct neighbour *nb, unsigned index) {
@@ -86,7 +88,7 @@ bool admission_spreads(struct channel *c, const struct stream *s, const struct n
     if (!admission_saves(c) || index == SUPPLY_HEADS) return false;
     if (!(child->flags & PEER_UPLOADS) || has_of(child, s) >= part_of(c, s)) return false;
     /* Both have it for a while: a thin uplink bears that once at a time. */
-    if (admission_is_thin(c, s) && !may_ask_to_leave(c)) return false;
+    if (admission_is_thin(c, s) && !may_ask_to_leave(c, 0)) return false;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
@@ -106,6 +108,7 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     if (!admission_has_supply(c, s, index)) return false;
     if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
     if (admission_worth_bps(child) < WORTH_LEAST * (uint64_t)s->substream_bps) return false;
+    if (admission_saves(c) && has_of(child, s) >= PARTS_MOST * part_of(c, s)) return false;
     struct neighbour *least =
         admission_least(c, s,
                         &(struct places){.substreams = 1u << index,
@@ -115,13 +118,13 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
                                          .worth_most = admission_worth_bps(child) / WORTH_RATIO})
             .nb;
     if (least == NULL) return false;
-    if (is_held_by_many(c, s, least, index) &&
-        admission_worth_bps(child) < WORTH_CLEAR * admission_worth_bps(least))
-        return false;
-    uint64_t clear_bps = admission_worth_bps(least) * WORTH_CLEAR;
-    uint64_t wait_us = admission_worth_bps(child) < clear_bps ? PREEMPT_US : PREEMPT_CLEAR_US;
+    bool is_clear = admission_worth_bps(child) >= WORTH_CLEAR * admission_worth_bps(least);
+    if (!is_clear && is_held_by_many(c, s, least, index)) return false;
+    uint64_t wait_us = is_clear ? PREEMPT_CLEAR_US : PREEMPT_US;
     if (since_us(s->preempted_ms[index], now_us) < wait_us) return false;
-    if (!may_ask_to_leave(c)) return false;
+    /* The source's second copies alone filled what may leave at once: thin peers on which hundreds
+     * hung, each with half a second of queue, stayed where they were. */
+    if (!may_ask_to_leave(c, is_clear ? EXCESS_CLEAR : 0)) return false;
     s->preempted_ms[index] = low_ms(now_us);
     ask_to_leave(least, s, index, now_us);
     least->streams[s->track].child_heir = neighbour_id4(child);
@@ -195,7 +198,7 @@ static bool is_second_root(const struct channel *c, const struct stream *s,
 static void mark_copies(struct channel *c, struct stream *s, uint64_t now_us) {
     for (unsigned index = 0; index < s->substreams; index++)
         while (admission_copies(c, s->track, index) > admission_source_copies(c, s) &&
-               may_ask_to_leave(c)) {
+               may_ask_to_leave(c, 0)) {
             struct neighbour *least = admission_least(c, s,
                                                       &(struct places){
                                                           .substreams = 1u << index,

@@ -16,8 +16,6 @@
 #define WORTH_RATIO 2            /* for which a child takes another's place */
 #define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
 
-/* What the child passes on, and could: what it would be worth near the source. */
-uint64_t admission_worth_bps(const struct neighbour *nb);
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);
 /* Of a substream, that the source gives freely. */

@@ -28,6 +28,7 @@
 #define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
 #define UNSTARTED_US (2 * US_PER_S) /* without anything to play: others may be better */
+#define WORTH_OVER 4                /* times what the parent is worth: it is overtaken */
 #define BALANCE_MOVES 2             /* of one stream in one period */
 #define BALANCE_MOVES_LARGE 6       /* where that much is gained */
 
@@ -103,7 +104,7 @@ static bool is_on_trial(const struct channel *c, const struct neighbour *nb, uns
  * cells for it otherwise. */
 static int64_t heads_cost_us(const struct stream *s, const struct neighbour *nb, uint64_t now_us) {
     if (!is_offer_good(nb, now_us)) return 0;
-    uint64_t uplink_bps = u64_max(nb->carried_bps + nb->spare_bps, 1);
+    uint64_t uplink_bps = u64_max(admission_worth_bps(nb), 1);
     uint64_t share_us = US_PER_S * admission_cost_bps(s, SUPPLY_HEADS) / uplink_bps;
     return (int64_t)u64_min(share_us, HEADS_COST_MOST_US);
 }
@@ -271,6 +272,40 @@ static bool move_one(struct channel *c, struct stream *s, int64_t least_us, uint
     return true;
 }
 
+/* Who stands above the parent, where it is a neighbour. */
+static struct neighbour *grandparent_of(const struct channel *c, const struct supply *supply) {
+    for (size_t i = 0; supply->ancestors_len >= 2 && i < c->neighbours_len; i++)
+        if (neighbour_id4(c->neighbours[i]) == supply->ancestors[1]) return c->neighbours[i];
+    return NULL;
+}
+
+/* The one above the parent would take us in the parent's place (admission_preempts). */
+static struct neighbour *to_overtake_by(struct channel *c, const struct stream *s, unsigned index,
+                                        uint64_t now_us) {
+    const struct supply *supply = &s->supplies[index];
+    const struct neighbour *parent = supply->parent;
+    if (!may_move(supply) || now_us - supply->asked_us < DWELL_SHORT_US) return NULL;
+    if (parent->role == ROLE_SOURCE || !is_offer_good(parent, now_us)) return NULL;
+    if (WORTH_OVER * admission_worth_bps(parent) > own_worth_bps(c)) return NULL;
+    struct neighbour *nb = grandparent_of(c, supply);
+    if (nb == NULL || !may_supply(c, s, nb, index, now_us)) return NULL;
+    bool was_refused_lately = now_us < nb->streams[s->track].better_until_us;
+    return !was_refused_lately && would_take(c, s, nb, index, now_us) ? nb : NULL;
+}
+
+/* A thin parent is in time as long as nothing disturbs it, so nothing is gained by leaving it; but
+ * all that hang on us wait in its queue when something does. */
+static void overtake(struct channel *c, struct stream *s, uint64_t now_us) {
+    unsigned first = (unsigned)rng_below(&c->node->rng, s->substreams);
+    for (unsigned k = 0; k < s->substreams; k++) {
+        unsigned index = (first + k) % s->substreams;
+        struct neighbour *nb = to_overtake_by(c, s, index, now_us);
+        if (nb == NULL) continue;
+        take_next(s, index, nb, now_us);
+        return;
+    }
+}
+
 /* The heads come before anything can be verified: they are worth the earliest parent. */
 static void move_heads(struct channel *c, struct stream *s, uint64_t now_us) {
     struct supply *supply = &s->supplies[SUPPLY_HEADS];
@@ -286,6 +321,7 @@ void supply_balance(struct channel *c, struct stream *s, bool is_due, uint64_t n
     if (!s->has_verified_start && (!s->has_start || now_us - s->start_us < UNSTARTED_US)) return;
     move_excess(c, s, now_us);
     if (!is_due) return;
+    overtake(c, s, now_us);
     for (unsigned i = 0; i < BALANCE_MOVES_LARGE; i++)
         if (!move_one(c, s, i < BALANCE_MOVES ? CELLS_GAIN_US : GAIN_LARGE_US, now_us)) break;
     move_heads(c, s, now_us);
