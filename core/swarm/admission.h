@@ -32,7 +32,9 @@ bool admission_spreads(struct channel *c, const struct stream *s, const struct n
                        unsigned index, uint64_t now_us);
 /* What the neighbour passes on, and could, by its OFFER: what it would be worth near the source. */
 uint64_t admission_worth_bps(const struct neighbour *nb);
-/* That is so much of the stream that others hang on it. */
+/* Times another's worth: clearly more, so that even a place on which many hang changes hands. */
+#define WORTH_CLEAR 4
+/* It is worth so much of the stream that others hang on it. */
 bool admission_is_carrier(const struct neighbour *nb);
 /* Upload that could be given to more children. */
 uint64_t admission_spare_bps(const struct node *n);

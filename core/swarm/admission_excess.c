@@ -23,8 +23,7 @@
 #define BELOW_SOME 3                /* four or more */
 #define BELOW_FEWER 2               /* a half to an eighth of it */
 #define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
-#define WORTH_CLEAR 4               /* and to who is worth so many times as much */
-#define PREEMPT_CLEAR_US (300 * US_PER_MS)
+#define PREEMPT_CLEAR_US (300 * US_PER_MS) /* and to who is clearly worth more */
 #define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
 #define PARTS_MOST 2  /* and none takes another's place where it has so many parts */
 

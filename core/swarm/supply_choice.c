@@ -28,7 +28,6 @@
 #define DWELL_SHORT_US (1 * US_PER_S) /* and for one that is so much better: */
 #define GAIN_LARGE_US (150 * (int64_t)US_PER_MS)
 #define UNSTARTED_US (2 * US_PER_S) /* without anything to play: others may be better */
-#define WORTH_OVER 4                /* times what the parent is worth: it is overtaken */
 #define BALANCE_MOVES 2             /* of one stream in one period */
 #define BALANCE_MOVES_LARGE 6       /* where that much is gained */
 
@@ -286,7 +285,7 @@ static struct neighbour *to_overtake_by(struct channel *c, const struct stream *
     const struct neighbour *parent = supply->parent;
     if (!may_move(supply) || now_us - supply->asked_us < DWELL_SHORT_US) return NULL;
     if (parent->role == ROLE_SOURCE || !is_offer_good(parent, now_us)) return NULL;
-    if (WORTH_OVER * admission_worth_bps(parent) > own_worth_bps(c)) return NULL;
+    if (WORTH_CLEAR * admission_worth_bps(parent) > own_worth_bps(c)) return NULL;
     struct neighbour *nb = grandparent_of(c, supply);
     if (nb == NULL || !may_supply(c, s, nb, index, now_us)) return NULL;
     bool was_refused_lately = now_us < nb->streams[s->track].better_until_us;
