@@ -149,3 +149,31 @@ Test(serve, a_child_that_loses_everything_is_not_served_before_the_others) {
     for (unsigned i = 0; i < 100; i++) first += class_of_lost(nb, source.number - 2) == SEND_FIRST;
     cr_expect_eq(first, 64);
 }
+
+static uint64_t cells_sent(void) {
+    struct node_stats stats;
+    node_stats(source.actor->node, &stats);
+    return stats.cells_out;
+}
+
+static void cut_child(bool is_cut) {
+    struct network_path path = {.delay_us = 20 * US_PER_MS, .is_cut = is_cut};
+    network_set_path(stage.network, 0, 1, &path);
+    network_set_path(stage.network, 1, 0, &path);
+}
+
+/* What goes to one that has died is missing to all others. */
+Test(serve, sends_no_cells_to_a_child_that_acknowledges_nothing_until_it_does) {
+    struct actor *child = stage_node(&stage, 1, &source.broadcast, NULL);
+    stage_introduce(child, source.actor);
+    stage_run(&stage, 3 * US_PER_S);
+    cut_child(true);
+    stage_run(&stage, 850 * US_PER_MS);
+    uint64_t sent = cells_sent();
+    stage_run(&stage, US_PER_S);
+    cr_expect_eq(cells_sent(), sent);
+    cut_child(false);
+    stage_run(&stage, US_PER_S);
+    cr_expect_gt(cells_sent(), sent);
+    cr_expect_geq(child->played[0].last, source.number - 5, "%u", child->played[0].last);
+}
