@@ -190,9 +190,10 @@ static void grow_few(struct uplink_estimate *u, double elapsed_us) {
     for (unsigned at = 0; at < UPLINK_QUEUES && queue_of(at) < aim_us(u); at++)
         below += u->seen[at];
     if (u->links == 0 || below < u->links || !is_held(u, elapsed_us) || !is_used(u)) return;
-    double most = FEW_MOST * (double)u64_max(u->full_bps, u->start_bps);
-    double next = (double)u->rate_bps * (1 + GAIN_NEAR);
-    if (next <= most) u->rate_bps = (uint64_t)next;
+    double measured = (double)u64_max(u->full_bps, u->start_bps);
+    bool is_far = (double)u->rate_bps < NEAR_BELOW * measured;
+    double next = (double)u->rate_bps * (1 + (is_far ? GAIN_FAR : GAIN_NEAR));
+    if (next <= FEW_MOST * measured) u->rate_bps = (uint64_t)next;
 }
 
 static void adjust(struct uplink_estimate *u, double elapsed_us) {

@@ -99,6 +99,22 @@ Test(uplink_estimate, grows_a_little_with_a_single_link_that_sees_no_queue) {
     }
 }
 
+/* Nobody is left to show that it carries more, as when a source's only child has all of it. */
+Test(uplink_estimate, comes_back_soon_with_a_single_link_to_what_was_measured) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    uplink_estimate_start(&u, 5000000);
+    uint64_t now_us = second(&u, 0, 2500000, 60000, 0, false);
+    now_us = second(&u, now_us, 2500000, 4000, 0, false);
+    cr_assert_lt(uplink_estimate_bps(&u), 3500000, "cut");
+    uint64_t until_us = now_us + 3 * US_PER_S;
+    while (now_us < until_us) step_alone(&u, now_us += UPLINK_STEP_US, 0, true);
+    cr_assert_geq(uplink_estimate_bps(&u), 4700000);
+    until_us += 30 * US_PER_S;
+    while (now_us < until_us) step_alone(&u, now_us += UPLINK_STEP_US, 0, true);
+    cr_assert_leq(uplink_estimate_bps(&u), 5600000);
+}
+
 Test(uplink_estimate, says_nothing_about_a_single_link) {
     struct uplink_estimate u;
     uplink_estimate_init(&u, 0);
