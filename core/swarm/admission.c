@@ -93,6 +93,31 @@ uint64_t admission_carried_bps(const struct node *n) {
     return admission_granted_bps(n) / CELL_COST_PERCENT * 100;
 }
 
+unsigned admission_part(const struct channel *c, const struct stream *s) {
+    unsigned part = (s->substreams + (unsigned)c->neighbours_len - 1) / (unsigned)c->neighbours_len;
+    return part > PARTS_LEAST ? part : PARTS_LEAST;
+}
+
+unsigned admission_has(const struct neighbour *nb, const struct stream *s) {
+    const struct neighbour_stream *ns = &nb->streams[s->track];
+    return (unsigned)__builtin_popcount(ns->child_granted & ~ns->child_excess);
+}
+
+/* What suffices to take from a thin source's child that has more than its parts
+ * (admission_spreads): all that goes to one child goes at the pace of one path, and is lost with
+ * it. The first to come is given everything, and nobody would ask who is not worth twice as much.
+ */
+static uint64_t bar_of_overfull_bps(const struct channel *c, const struct stream *s) {
+    uint64_t least_bps = UINT64_MAX;
+    if (!admission_saves(c) || !admission_is_thin(c, s)) return least_bps;
+    for (size_t i = 0; i < c->neighbours_len; i++) {
+        const struct neighbour *nb = c->neighbours[i];
+        if (admission_has(nb, s) <= PARTS_MOST * admission_part(c, s)) continue;
+        least_bps = u64_min(least_bps, admission_worth_bps(nb) / WORTH_RATIO);
+    }
+    return least_bps;
+}
+
 uint64_t admission_bar_bps(const struct channel *c) {
     uint64_t least_bps = UINT64_MAX / 2, substream_bps = 0;
     for (size_t t = 0; t < c->streams_len; t++)
@@ -103,7 +128,10 @@ uint64_t admission_bar_bps(const struct channel *c) {
             least_bps = u64_min(least_bps, admission_worth_bps(nb));
             substream_bps = u64_max(substream_bps, c->streams[t].substream_bps);
         }
-    return u64_max(WORTH_RATIO * least_bps, WORTH_LEAST * substream_bps);
+    uint64_t bar_bps = WORTH_RATIO * least_bps;
+    for (size_t t = 0; t < c->streams_len; t++)
+        bar_bps = u64_min(bar_bps, bar_of_overfull_bps(c, &c->streams[t]));
+    return u64_max(bar_bps, WORTH_LEAST * substream_bps);
 }
 
 uint64_t admission_spare_bps(const struct node *n) {

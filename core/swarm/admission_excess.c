@@ -24,8 +24,6 @@
 #define BELOW_FEWER 2               /* a half to an eighth of it */
 #define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
 #define PREEMPT_CLEAR_US (300 * US_PER_MS) /* and to who is clearly worth more */
-#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
-#define PARTS_MOST 2  /* and none takes another's place where it has so many parts */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     unsigned excess = 0, granted = 0;
@@ -70,29 +68,18 @@ static void ask_to_leave(struct neighbour *nb, const struct stream *s, unsigned 
     ns->child_changed = nb->channel->grants_changed = true;
 }
 
-/* Of the source's substreams one child has no more than its part, where there are others: what all
- * have from one is lost to all with it. */
-static unsigned part_of(const struct channel *c, const struct stream *s) {
-    unsigned part = (s->substreams + (unsigned)c->neighbours_len - 1) / (unsigned)c->neighbours_len;
-    return part > PARTS_LEAST ? part : PARTS_LEAST;
-}
-
-static unsigned has_of(const struct neighbour *nb, const struct stream *s) {
-    const struct neighbour_stream *ns = &nb->streams[s->track];
-    return (unsigned)__builtin_popcount(ns->child_granted & ~ns->child_excess);
-}
-
 bool admission_spreads(struct channel *c, const struct stream *s, const struct neighbour *child,
                        unsigned index, uint64_t now_us) {
     if (!admission_saves(c) || index == SUPPLY_HEADS) return false;
-    if (!(child->flags & PEER_UPLOADS) || has_of(child, s) >= part_of(c, s)) return false;
+    if (!(child->flags & PEER_UPLOADS) || admission_has(child, s) >= admission_part(c, s))
+        return false;
     /* Both have it for a while: a thin uplink bears that once at a time. */
     if (admission_is_thin(c, s) && !may_ask_to_leave(c, 0)) return false;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         struct neighbour *nb = c->neighbours[i];
         const struct neighbour_stream *ns = &nb->streams[s->track];
         if (!((ns->child_granted & ~ns->child_excess) >> index & 1)) continue;
-        if (has_of(nb, s) <= part_of(c, s) || is_held_by_many(c, s, nb, index) ||
+        if (admission_has(nb, s) <= admission_part(c, s) || is_held_by_many(c, s, nb, index) ||
             admission_worth_bps(nb) > WORTH_RATIO * admission_worth_bps(child))
             continue;
         ask_to_leave(nb, s, index, now_us);
@@ -107,7 +94,8 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     if (!admission_has_supply(c, s, index)) return false;
     if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
     if (admission_worth_bps(child) < WORTH_LEAST * (uint64_t)s->substream_bps) return false;
-    if (admission_saves(c) && has_of(child, s) >= PARTS_MOST * part_of(c, s)) return false;
+    if (admission_saves(c) && admission_has(child, s) >= PARTS_MOST * admission_part(c, s))
+        return false;
     struct neighbour *least =
         admission_least(c, s,
                         &(struct places){.substreams = 1u << index,

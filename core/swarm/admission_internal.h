@@ -16,12 +16,20 @@
 #define WORTH_RATIO 2            /* for which a child takes another's place */
 #define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
 
+#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
+#define PARTS_MOST 2  /* and none takes another's place where it has so many parts */
+
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);
 /* Of a substream, that the source gives freely. */
 unsigned admission_source_copies(const struct channel *c, const struct stream *s);
 /* An uplink, as far as it is known, that carries the stream once and hardly more. */
 bool admission_is_thin(const struct channel *c, const struct stream *s);
+/* Of the source's substreams one child has no more than its part, where there are others: what all
+ * have from one is lost to all with it. */
+unsigned admission_part(const struct channel *c, const struct stream *s);
+/* What the child has, and was not asked to take elsewhere. */
+unsigned admission_has(const struct neighbour *nb, const struct stream *s);
 /* Children that have it, are there, and were not asked to take it elsewhere. */
 unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index);
 /* The same, and those that were. */

@@ -72,31 +72,6 @@ Test(admission, spreads_the_substreams_of_a_source_over_children_that_are_worth_
     cr_assert_eq(serving_child_at(children[0])->child_excess, taken);
 }
 
-/* What changes hands is sent twice for a while. */
-Test(admission, spreads_little_at_a_time_where_the_uplink_of_a_source_is_thin) {
-    serving_source(COPY_BPS * 6 / 5);
-    for (unsigned i = 0; i < 5; i++) serving_child();
-    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
-    uint32_t part = serving_subscribe(children[1], ALL, 0);
-    cr_assert_eq(count(part), 2);
-    cr_assert_eq(serving_subscribe(children[2], ALL, 0), 0, "the first has not left yet");
-    cr_assert_eq(serving_child_at(children[1])->child_granted, part,
-                 "whose place it is to take, keeps it");
-    cr_assert_eq(serving_child_at(children[0])->child_excess, part);
-    cr_assert_eq(serving_subscribe(children[0], ALL & ~part, 0), ALL & ~part);
-    cr_assert_eq(count(serving_subscribe(children[2], ALL & ~part, 0)), 2);
-}
-
-/* They are a fortieth of the stream each, and it has little more than the stream. */
-Test(admission, gives_heads_to_two_where_the_uplink_of_a_source_is_thin) {
-    serving_source(COPY_BPS * 6 / 5);
-    for (unsigned i = 0; i < 5; i++) serving_child();
-    for (unsigned i = 0; i < 4; i++)
-        (void)serving_subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
-    for (unsigned i = 0; i < 4; i++)
-        cr_assert_eq(serving_child_at(children[i])->child_heads, i < 2);
-}
-
 /* What it gives them goes no further before its head is there. */
 Test(admission, gives_heads_to_all_who_pass_on_what_a_source_gives_them) {
     serving_source(ONE_COPY_BPS);
@@ -110,20 +85,6 @@ Test(admission, gives_heads_to_all_who_pass_on_what_a_source_gives_them) {
     cr_assert_not(serving_child_at(children[4])->child_heads, "it gives that one nothing else");
     cr_assert(serving_child_at(children[5])->child_heads);
     cr_assert_not(serving_child_at(children[6])->child_heads, "and that one passes nothing on");
-}
-
-/* It did not know of its uplink then. */
-Test(admission, takes_heads_back_where_the_uplink_of_a_source_is_thin) {
-    serving_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 5; i++) serving_child();
-    for (unsigned i = 0; i < 4; i++)
-        (void)serving_subscribe(children[i], 0, SUBSCRIBE_STARVED | SUBSCRIBE_HEADS);
-    for (unsigned i = 0; i < 4; i++) cr_assert(serving_child_at(children[i])->child_heads);
-    parent->node->uplink.capacity.most_bps = COPY_BPS * 6 / 5;
-    stage_run(&stage, US_PER_S);
-    unsigned left = 0;
-    for (unsigned i = 0; i < 4; i++) left += serving_child_at(children[i])->child_heads;
-    cr_assert_eq(left, 2);
 }
 
 Test(admission, gives_a_second_copy_to_those_that_found_nobody_else) {
