@@ -7,7 +7,8 @@
  * to uplink_estimate_bps.
  *
  * With fewer than UPLINK_LINKS_MIN links in use no queue is taken for shared: there the path's
- * pacer does it, and the rate rises by little, lest it hold back what the pacer would let go. */
+ * pacer does it, and the rate rises, as fast as with many to what was measured and by little
+ * beyond, lest it hold back what the pacer would let go. */
 #ifndef UPLINK_ESTIMATE_H
 #define UPLINK_ESTIMATE_H
 

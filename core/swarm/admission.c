@@ -34,9 +34,7 @@ bool admission_is_carrier(const struct neighbour *nb) {
 
 /* Whoever is sent cells acknowledges them. One that has vanished passes nothing on. */
 bool admission_is_there(const struct neighbour *nb) {
-    const struct link *link = nb->link;
-    if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return true;
-    return link_received_us(link) + GONE_US + link_rtt_us(link) >= nb->channel->node->now_us;
+    return neighbour_acknowledges(nb, GONE_US, nb->channel->node->now_us);
 }
 
 unsigned admission_copies(const struct channel *c, uint8_t track, unsigned index) {

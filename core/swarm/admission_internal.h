@@ -17,7 +17,7 @@
 #define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
 
 #define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
-#define PARTS_MOST 2  /* and none takes another's place where it has so many parts */
+#define PARTS_MOST 2  /* parts: who has them takes no other's place, and more is too much */
 
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);

@@ -99,6 +99,12 @@ bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us) {
     return neighbour_received_us(nb) + SILENT_US + 2 * neighbour_rtt_us(nb) < now_us;
 }
 
+bool neighbour_acknowledges(const struct neighbour *nb, uint64_t within_us, uint64_t now_us) {
+    const struct link *link = nb->link;
+    if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return true;
+    return link_received_us(link) + within_us + link_rtt_us(link) >= now_us;
+}
+
 bool neighbour_is_lost(const struct neighbour *nb) {
     return nb->lost_us != 0 && neighbour_received_us(nb) <= nb->lost_us;
 }

@@ -139,6 +139,8 @@ static inline bool neighbour_is_proven(const struct neighbour *nb) {
 void neighbour_trim(struct neighbour *nb, uint64_t now_us);
 /* Nothing has come from it for SILENT_US and two round trips. */
 bool neighbour_is_silent(const struct neighbour *nb, uint64_t now_us);
+/* It has nothing to acknowledge, or something came from it within so long and a round trip. */
+bool neighbour_acknowledges(const struct neighbour *nb, uint64_t within_us, uint64_t now_us);
 uint64_t neighbour_rtt_us(const struct neighbour *nb);
 uint64_t neighbour_received_us(const struct neighbour *nb); /* the newest authentic datagram */
 /* It was taken for gone, and nothing has come from it since. */

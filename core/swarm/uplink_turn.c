@@ -25,24 +25,17 @@ void uplink_paths_changed(struct node *n) {
         n->channels[i]->paced = (struct neighbour_set){{0}};
 }
 
-/* It has acknowledged nothing for MUTE_US. */
-static bool is_mute(const struct neighbour *nb) {
-    const struct link *link = nb->link;
-    if (link_state(link) != LINK_UP || link_bytes_in_flight(link) == 0) return false;
-    return link_received_us(link) + MUTE_US + link_rtt_us(link) < nb->channel->node->now_us;
-}
-
 /* TIME_NEVER: before something came. Who acknowledges nothing is sent nothing: cells to a child
  * that had died took a fifth of a thin source's uplink for two seconds, until its window was full.
  */
-static uint64_t path_time(const struct neighbour *nb) {
-    if (neighbour_is_doomed(nb) || is_mute(nb)) return TIME_NEVER;
+static uint64_t path_time(const struct neighbour *nb, uint64_t now_us) {
+    if (neighbour_is_doomed(nb) || !neighbour_acknowledges(nb, MUTE_US, now_us)) return TIME_NEVER;
     return link_cell_time(nb->link);
 }
 
 /* A path that is full is not asked again before its time, or before something came. */
 static bool may_send(struct node *n, const struct neighbour *nb, uint64_t now_us) {
-    uint64_t at_us = path_time(nb);
+    uint64_t at_us = path_time(nb, now_us);
     if (at_us <= now_us) return true;
     if (at_us != TIME_NEVER) link_note_held(nb->link);
     neighbour_set_add(&nb->channel->paced, nb->at);
