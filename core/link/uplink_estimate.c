@@ -6,8 +6,11 @@
 #define FULL_US 8000   /* a shared queue that begins an estimate, */
 #define FULL_STEPS 2   /* standing so long */
 #define UNUSED_STEPS 3 /* or so long, where nothing was held: bursts end sooner */
-#define CUT_STEPS 2.0  /* in which a queue that is seen has come, at least */
-#define AGAIN_STEPS 10 /* where it was cut less long ago, all that was carried counts */
+#define LOST_SHARE 4   /* a quarter of what is sent: a queue that overflows and that nobody sees, */
+#define LOST_STEPS 3   /* of so many steps, */
+#define LOST_LEAST 10000 /* and bytes each */
+#define CUT_STEPS 2.0    /* in which a queue that is seen has come, at least */
+#define AGAIN_STEPS 10   /* where it was cut less long ago, all that was carried counts */
 #define PACKET_BITS (1228 * 8.0)
 #define PACKET_MOST_US 15000 /* at 0.65 Mb/s */
 #define DRAINS_US 3000       /* less than the step before */
@@ -139,6 +142,15 @@ static bool is_full(struct uplink_estimate *u, double elapsed_us) {
     return u->full_steps >= (is_held(u, elapsed_us) ? 1 : UNUSED_STEPS);
 }
 
+/* Before anything was measured, all links may have come while the queue stood, and take it for
+ * their paths': that it overflows is seen by what is lost. */
+static bool is_overflowing(struct uplink_estimate *u) {
+    bool is_lossy = u->rate_bps == 0 && u->links >= UPLINK_LINKS_MIN &&
+                    u->lost_bytes >= LOST_LEAST && u->lost_bytes * LOST_SHARE >= u->sent_bytes;
+    u->lossy_steps = is_lossy ? u->lossy_steps + 1 : 0;
+    return u->lossy_steps >= LOST_STEPS;
+}
+
 /* The rate becomes what is carried, after the queue has gone: with what came since its report. */
 static void drain(struct uplink_estimate *u, double elapsed_us) {
     uint64_t newest_bps = u->carried_bps[(uint8_t)(u->carried_next - 1) % UPLINK_CARRIED];
@@ -161,6 +173,14 @@ static void drain(struct uplink_estimate *u, double elapsed_us) {
     u->drain_steps = steps < DRAIN_MOST ? (uint8_t)steps : DRAIN_MOST;
     u->settle_steps = SETTLE_STEPS;
     u->quiet_steps = u->full_steps = u->calm_steps = 0;
+}
+
+/* How long the queue is nobody knows: longer than what any drain is for. */
+static void drain_all(struct uplink_estimate *u, double elapsed_us) {
+    drain(u, elapsed_us);
+    u->drain_bps = (uint64_t)(DRAIN_LEAST * (double)u->rate_bps);
+    u->drain_steps = DRAIN_MOST;
+    u->lossy_steps = 0;
 }
 
 static double gain_of(struct uplink_estimate *u, double elapsed_us) {
@@ -197,7 +217,7 @@ static void grow_few(struct uplink_estimate *u, double elapsed_us) {
 }
 
 static void adjust(struct uplink_estimate *u, double elapsed_us) {
-    bool is_over = is_full(u, elapsed_us);
+    bool is_over = is_full(u, elapsed_us), is_overflown = is_overflowing(u);
     uint64_t carried_bps = uplink_estimate_carried_bps(u);
     if (u->calm_steps < UINT8_MAX) u->calm_steps++;
     if (u->drain_steps > 0) {
@@ -206,6 +226,8 @@ static void adjust(struct uplink_estimate *u, double elapsed_us) {
         u->settle_steps--;
     } else if (is_over) {
         drain(u, elapsed_us);
+    } else if (is_overflown) {
+        drain_all(u, elapsed_us);
     } else if (u->rate_bps > 0 && carried_bps > CARRIED_MORE * u->rate_bps) {
         u->rate_bps = carried_bps;
     } else if (u->rate_bps > 0 && u->links < UPLINK_LINKS_MIN) {

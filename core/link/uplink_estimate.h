@@ -39,7 +39,7 @@ struct uplink_estimate {
     uint64_t full_bps;  /* carried when a queue last stood */
     uint64_t drain_bps; /* while that drains, for so many */
     uint8_t drain_steps, settle_steps, full_steps, quiet_steps, calm_steps, above_steps,
-        carried_next;
+        lossy_steps, carried_next;
 };
 
 void uplink_estimate_init(struct uplink_estimate *u, uint64_t now_us);

@@ -30,7 +30,10 @@ void capacity_sent(struct capacity *c, size_t bytes) {
     uplink_estimate_sent(&c->estimate, bytes);
 }
 
-void capacity_lost(struct capacity *c, size_t bytes) { uplink_estimate_lost(&c->estimate, bytes); }
+void capacity_lost(struct capacity *c, size_t bytes) {
+    c->window_bytes = u64_sub(c->window_bytes, bytes); /* it carries no more for being sent more */
+    uplink_estimate_lost(&c->estimate, bytes);
+}
 
 void capacity_held(struct capacity *c, bool is_held, uint64_t now_us) {
     if (c->held_us != 0) uplink_estimate_held(&c->estimate, now_us - c->held_us);

@@ -45,6 +45,27 @@ Test(uplink_estimate, takes_what_is_sent_past_a_standing_queue_for_the_rate) {
     cr_assert_gt(uplink_estimate_bps(&u), before_bps);
 }
 
+/* A second in which that part of 20 Mb/s is lost; no link sees a queue. */
+static uint64_t estimate_with_loss(double lost, unsigned links) {
+    struct uplink_estimate u;
+    uplink_estimate_init(&u, 0);
+    for (uint64_t s = 1; s <= 10; s++) {
+        uplink_estimate_sent(&u, 250000);
+        uplink_estimate_lost(&u, (size_t)(lost * 250000));
+        for (unsigned k = 0; k < links; k++) uplink_estimate_link(&u, 0);
+        uplink_estimate_step(&u, s * UPLINK_STEP_US);
+        if (u.rate_bps != 0) break;
+    }
+    return uplink_estimate_bps(&u);
+}
+
+/* All have come while the queue stood, and take it for their paths'. */
+Test(uplink_estimate, drains_a_queue_that_nobody_sees_where_much_of_what_is_sent_is_lost) {
+    cr_assert_float_eq((double)estimate_with_loss(0.55, LINKS), 4.5e6, 0.1e6, "half of the rate");
+    cr_assert_eq(estimate_with_loss(0.2, LINKS), UINT64_MAX);
+    cr_assert_eq(estimate_with_loss(0.55, 2), UINT64_MAX, "it may be their paths");
+}
+
 /* A picture goes out in a burst, of which the end waits for the rate, and then nothing does. */
 Test(uplink_estimate, does_not_grow_while_little_of_it_is_used) {
     struct uplink_estimate u;

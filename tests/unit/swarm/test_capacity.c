@@ -45,6 +45,18 @@ Test(capacity, is_a_guess_that_grows_with_what_went_out) {
     cr_assert_eq(capacity_allowed_bps(&capacity), UINT64_MAX, "a guess holds nothing back");
 }
 
+/* All paths may have come while a queue stood, and take it for their own. */
+Test(capacity, does_not_grow_with_what_is_lost) {
+    capacity_init(&capacity, UINT64_MAX, now_us);
+    for (unsigned i = 0; i < 10; i++) {
+        capacity_sent(&capacity, 100000); /* 8 Mb/s */
+        capacity_lost(&capacity, 80000);
+        now_us += UPLINK_STEP_US;
+        capacity_step(&capacity, now_us);
+    }
+    cr_assert_leq(capacity_bps(&capacity), 1600000 * 3 / 2 + 200000);
+}
+
 Test(capacity, does_not_grow_while_a_queue_stands) {
     capacity_init(&capacity, UINT64_MAX, now_us);
     run(4000000, 6000, 5 * US_PER_S);
