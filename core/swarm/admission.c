@@ -91,9 +91,21 @@ uint64_t admission_carried_bps(const struct node *n) {
     return admission_granted_bps(n) / CELL_COST_PERCENT * 100;
 }
 
+bool admission_spreads_wide(const struct channel *c, const struct stream *s) {
+    uint64_t chunk_bits = (uint64_t)s->substream_bps * s->substreams * s->period_us / US_PER_S;
+    bool has_cells = chunk_bits * 2 >= (uint64_t)s->substreams * CELL_SIZE * 8;
+    uint64_t room_bps = uplink_capacity_bps(c->node) / 100 * WIDE_PERCENT;
+    return has_cells && capacity_is_known(&c->node->uplink.capacity) && !admission_is_thin(c, s) &&
+           admission_spare_bps(c->node) >= room_bps;
+}
+
 unsigned admission_part(const struct channel *c, const struct stream *s) {
     unsigned part = (s->substreams + (unsigned)c->neighbours_len - 1) / (unsigned)c->neighbours_len;
-    return part > PARTS_LEAST ? part : PARTS_LEAST;
+    return part > PARTS_LEAST || admission_spreads_wide(c, s) ? part : PARTS_LEAST;
+}
+
+unsigned admission_part_most(const struct channel *c, const struct stream *s) {
+    return admission_part(c, s) * (admission_spreads_wide(c, s) ? 1 : PARTS_MOST);
 }
 
 unsigned admission_has(const struct neighbour *nb, const struct stream *s) {
@@ -110,7 +122,7 @@ static uint64_t bar_of_overfull_bps(const struct channel *c, const struct stream
     if (!admission_saves(c) || !admission_is_thin(c, s)) return least_bps;
     for (size_t i = 0; i < c->neighbours_len; i++) {
         const struct neighbour *nb = c->neighbours[i];
-        if (admission_has(nb, s) <= PARTS_MOST * admission_part(c, s)) continue;
+        if (admission_has(nb, s) <= admission_part_most(c, s)) continue;
         least_bps = u64_min(least_bps, admission_worth_bps(nb) / WORTH_RATIO);
     }
     return least_bps;

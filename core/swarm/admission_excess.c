@@ -19,10 +19,11 @@
 #define LOST_US (500 * US_PER_MS)   /* in which a supply may be replaced */
 #define EXCESS_US (600 * US_PER_MS) /* for a child to find another parent, */
 #define STAYS_PERCENT 102           /* which stays where the uplink carries hardly less */
-#define BELOW_FEW 1                 /* (below.h) one at most: it is of little matter who it is */
-#define BELOW_SOME 3                /* four or more */
-#define BELOW_FEWER 2               /* a half to an eighth of it */
-#define PREEMPT_US (5 * US_PER_S)   /* between places that change hands, */
+#define ROOTS_KEPT 2  /* or its part: so much a source's child keeps though many hang on it */
+#define BELOW_FEW 1   /* (below.h) one at most: it is of little matter who it is */
+#define BELOW_SOME 3  /* four or more */
+#define BELOW_FEWER 2 /* a half to an eighth of it */
+#define PREEMPT_US (5 * US_PER_S)          /* between places that change hands, */
 #define PREEMPT_CLEAR_US (300 * US_PER_MS) /* and to who is clearly worth more */
 
 static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
@@ -37,10 +38,19 @@ static unsigned excess_of(const struct channel *c, unsigned *ret_granted) {
     return excess;
 }
 
+/* The source's child has so much that its death would cost all half a second. */
+static bool is_overfull(const struct channel *c, const struct stream *s,
+                        const struct neighbour *child) {
+    unsigned part = admission_part(c, s);
+    return admission_spreads_wide(c, s) &&
+           admission_has(child, s) > (part > ROOTS_KEPT ? part : ROOTS_KEPT);
+}
+
 /* Others hang on it, and a source that is not thin has room to leave them where they are. */
 static bool is_held_by_many(const struct channel *c, const struct stream *s,
                             const struct neighbour *child, unsigned index) {
-    return c->is_source && !admission_is_thin(c, s) && below_of(child, s, index) > BELOW_FEW;
+    return c->is_source && !admission_is_thin(c, s) && below_of(child, s, index) > BELOW_FEW &&
+           !is_overfull(c, s, child);
 }
 
 static bool may_ask_to_leave(const struct channel *c, unsigned more) {
@@ -94,8 +104,7 @@ bool admission_preempts(struct channel *c, struct stream *s, const struct neighb
     if (!admission_has_supply(c, s, index)) return false;
     if (index == SUPPLY_HEADS || admission_makes_loop(c, s, child, index)) return false;
     if (admission_worth_bps(child) < WORTH_LEAST * (uint64_t)s->substream_bps) return false;
-    if (admission_saves(c) && admission_has(child, s) >= PARTS_MOST * admission_part(c, s))
-        return false;
+    if (admission_saves(c) && admission_has(child, s) >= admission_part_most(c, s)) return false;
     struct neighbour *least =
         admission_least(c, s,
                         &(struct places){.substreams = 1u << index,

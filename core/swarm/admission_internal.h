@@ -16,8 +16,9 @@
 #define WORTH_RATIO 2            /* for which a child takes another's place */
 #define WORTH_LEAST 4 /* substreams: whoever passes on less does not take others' places */
 
-#define PARTS_LEAST 2 /* of the source's substreams: no child has to make way for less, */
-#define PARTS_MOST 2  /* parts: who has them takes no other's place, and more is too much */
+#define PARTS_LEAST 2   /* of the source's substreams: no child has to make way for less, */
+#define PARTS_MOST 2    /* parts: who has them takes no other's place, and more is too much; */
+#define WIDE_PERCENT 20 /* neither where so much of its uplink is free */
 
 /* A source with a crowd around it: what it gives to few reaches all. */
 bool admission_saves(const struct channel *c);
@@ -28,6 +29,11 @@ bool admission_is_thin(const struct channel *c, const struct stream *s);
 /* Of the source's substreams one child has no more than its part, where there are others: what all
  * have from one is lost to all with it. */
 unsigned admission_part(const struct channel *c, const struct stream *s);
+/* Who has so many takes no other's place. */
+unsigned admission_part_most(const struct channel *c, const struct stream *s);
+/* The source has room for giving a substream to one child before it leaves another, and chunks of
+ * so many cells that who dies with few substreams costs less of them than who dies with many. */
+bool admission_spreads_wide(const struct channel *c, const struct stream *s);
 /* What the child has, and was not asked to take elsewhere. */
 unsigned admission_has(const struct neighbour *nb, const struct stream *s);
 /* Children that have it, are there, and were not asked to take it elsewhere. */

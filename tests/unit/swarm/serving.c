@@ -5,7 +5,7 @@
 struct stage stage;
 struct origin source;
 struct actor *parent;
-struct hostile_peer *children[8];
+struct hostile_peer *children[CHILDREN_MAX];
 static unsigned children_len;
 
 void serving_start(void) {

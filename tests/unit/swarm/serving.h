@@ -14,7 +14,8 @@
 extern struct stage stage;
 extern struct origin source; /* what is on air; nothing is published */
 extern struct actor *parent; /* the one whose decisions are looked at */
-extern struct hostile_peer *children[8];
+#define CHILDREN_MAX 16
+extern struct hostile_peer *children[CHILDREN_MAX];
 
 void serving_start(void);
 void serving_end(void);

@@ -80,14 +80,15 @@ Test(below, takes_no_place_of_many_for_many) {
     cr_assert_eq(serving_subscribe(orphan, 1, SUBSCRIBE_STARVED), 0);
 }
 
-/* Of a source's child, that one worth three times as much may take. */
+/* Of a source's child that has its part, that one worth three times as much may take. */
 static uint32_t taken_of(uint64_t upload_bps, uint64_t below) {
     serving_source(upload_bps);
     for (unsigned i = 0; i < 5; i++) serving_child();
-    cr_assert_eq(serving_subscribe(children[0], 0xff, 0), 0xff);
+    stage_run(&stage, 6 * US_PER_S); /* a place changes hands every five */
+    cr_assert_eq(serving_subscribe(children[0], 0xf, 0), 0xf);
     say(children[0], 4000000, NEAR_LAGS, below);
     say(children[1], 12000000, NEAR_LAGS, 0);
-    return serving_subscribe(children[1], 0xff, 0);
+    return serving_subscribe(children[1], 0xf, 0);
 }
 
 Test(below, takes_places_at_a_source_of_one_on_which_nobody_hangs) {
@@ -106,7 +107,59 @@ Test(below, takes_a_place_at_a_thin_source_whoever_hangs_on_it) {
 Test(below, takes_one_at_a_source_for_who_is_worth_four_times_as_much) {
     cr_assert_eq(taken_of(ONE_COPY_BPS, of_all(MANY)), 0);
     say(children[2], 40000000, NEAR_LAGS, 0);
-    cr_assert_neq(serving_subscribe(children[2], 0xff, 0), 0);
+    cr_assert_neq(serving_subscribe(children[2], 0xf, 0), 0);
+}
+
+/* Of a source's child that has everything, and another the first four substreams as well; many hang
+ * on both. */
+static uint32_t taken_of_overfull(void) {
+    for (unsigned i = 0; i < 5; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    say(children[0], 4000000, NEAR_LAGS, of_all(MANY));
+    cr_assert_eq(serving_subscribe(children[2], 0xf, SUBSCRIBE_STARVED), 0xf);
+    say(children[2], 4000000, NEAR_LAGS, of_all(MANY));
+    say(children[1], 4000000, NEAR_LAGS, 0);
+    return serving_subscribe(children[1], ALL, 0);
+}
+
+/* Its death would cost all of them more than moving does. */
+Test(below, spreads_at_a_source_what_one_has_beyond_its_part_though_many_hang_on_it) {
+    serving_source(ONE_COPY_BPS);
+    uint32_t taken = taken_of_overfull();
+    cr_assert_eq(count(taken), 4, "%x: its part of sixteen for five", taken);
+    cr_assert_eq(serving_child_at(children[0])->child_excess, taken);
+    cr_assert_eq(granted(children[0]), ALL, "the heir has it before it moves");
+}
+
+Test(below, spreads_nothing_on_which_many_hang_where_both_would_hardly_have_room) {
+    serving_source(COPY_BPS * 155 / 100);
+    cr_assert_eq(taken_of_overfull(), 0);
+}
+
+Test(below, spreads_nothing_on_which_many_hang_by_a_guess_of_the_uplink) {
+    serving_source(ONE_COPY_BPS);
+    parent->node->uplink.capacity.most_bps = UINT64_MAX;
+    parent->node->uplink.probe.trains = UINT8_MAX; /* none is sent */
+    cr_assert_eq(taken_of_overfull(), 0);
+}
+
+/* Of 10 ms: few of them feel the loss of a substream. */
+Test(below, spreads_nothing_on_which_many_hang_where_chunks_have_few_cells) {
+    serving_source(ONE_COPY_BPS);
+    stream()->period_us = 10 * US_PER_MS;
+    cr_assert_eq(taken_of_overfull(), 0);
+}
+
+/* Among sixteen a part is one substream. */
+Test(below, leaves_two_at_a_source_to_one_on_which_many_hang) {
+    serving_source(ONE_COPY_BPS);
+    for (unsigned i = 0; i < 16; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], 3, 0), 3);
+    say(children[0], 4000000, NEAR_LAGS, of_all(MANY));
+    say(children[1], 4000000, NEAR_LAGS, 0);
+    cr_assert_eq(serving_subscribe(children[1], 3, 0), 0);
+    cr_assert_eq(serving_subscribe(children[0], 7, 0), 7);
+    cr_assert_eq(count(serving_subscribe(children[1], 7, 0)), 1);
 }
 
 /* Whether a source asks the first of two with the same substreams to leave. */

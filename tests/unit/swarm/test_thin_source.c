@@ -25,6 +25,28 @@ Test(thin_source, spreads_little_at_a_time) {
     cr_assert_eq(count(serving_subscribe(children[2], ALL & ~part, 0)), 2);
 }
 
+/* Each of sixteen could have one. */
+Test(thin_source, spreads_two_to_each) {
+    serving_source(THIN_BPS);
+    for (unsigned i = 0; i < 16; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    cr_assert_eq(count(serving_subscribe(children[1], ALL, 0)), 2);
+}
+
+/* A part is two of sixteen for eight. */
+Test(thin_source, makes_room_for_twice_a_childs_part) {
+    serving_source(THIN_BPS);
+    for (unsigned i = 0; i < 8; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    uint32_t taken = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        serving_offer(children[1], 20000000, 0);
+        taken = serving_subscribe(children[1], ALL, 0);
+        stage_run(&stage, US_PER_S);
+    }
+    cr_assert_eq(count(taken), 4);
+}
+
 /* They are a fortieth of the stream each, and it has little more than the stream. */
 Test(thin_source, gives_heads_to_two) {
     serving_source(THIN_BPS);
