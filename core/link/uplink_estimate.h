@@ -4,7 +4,8 @@
  * stands in front of what they share. While it does, what the node sent is what the uplink carries,
  * less what the queue took and what was lost. The owner counts what it sends, tells every
  * UPLINK_STEP_US the queue of each link that was sent to meanwhile, and paces all of them together
- * to uplink_estimate_bps.
+ * to uplink_estimate_bps. Links that came while it stood see a longer path instead: where nothing
+ * was measured yet, a quarter of what is sent being lost counts as such a queue, too.
  *
  * With fewer than UPLINK_LINKS_MIN links in use no queue is taken for shared: there the path's
  * pacer does it, and the rate rises, as fast as with many to what was measured and by little
