@@ -72,3 +72,15 @@ uint32_t serving_subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t 
     cr_assert_eq(m.substreams & ~substreams, 0);
     return m.substreams;
 }
+
+uint32_t serving_taken_by_the_second_of_eight(void) {
+    for (unsigned i = 0; i < 8; i++) serving_child();
+    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
+    uint32_t taken = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        serving_offer(children[1], 20000000, 0);
+        taken = serving_subscribe(children[1], ALL, 0);
+        stage_run(&stage, US_PER_S);
+    }
+    return taken;
+}

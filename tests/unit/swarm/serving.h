@@ -29,5 +29,9 @@ void serving_offer(struct hostile_peer *p, uint64_t spare_bps, unsigned held);
 const struct neighbour_stream *serving_child_at(const struct hostile_peer *p);
 /* What is granted after it has subscribed to these, and nothing else. */
 uint32_t serving_subscribe(struct hostile_peer *p, uint32_t substreams, uint8_t flags);
+/* Of eight children the first has everything; the second, worth more, asks for it for eight
+ * seconds.
+ */
+uint32_t serving_taken_by_the_second_of_eight(void);
 
 #endif

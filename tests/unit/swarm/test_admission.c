@@ -251,15 +251,7 @@ Test(admission, makes_room_for_a_child_that_passes_on_much) {
 /* What all have from one is lost to all with it. */
 Test(admission, makes_room_at_a_source_for_no_more_than_a_childs_part) {
     serving_source(ONE_COPY_BPS);
-    for (unsigned i = 0; i < 8; i++) serving_child();
-    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
-    uint32_t taken = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        serving_offer(children[1], 20000000, 0);
-        taken = serving_subscribe(children[1], ALL, 0);
-        stage_run(&stage, US_PER_S);
-    }
-    cr_assert_eq(count(taken), PART(8), "%u", count(taken));
+    cr_assert_eq(count(serving_taken_by_the_second_of_eight()), PART(8));
 }
 
 /* Four substreams have been given twice, and as many second copies as may are about to leave: what

@@ -36,15 +36,7 @@ Test(thin_source, spreads_two_to_each) {
 /* A part is two of sixteen for eight. */
 Test(thin_source, makes_room_for_twice_a_childs_part) {
     serving_source(THIN_BPS);
-    for (unsigned i = 0; i < 8; i++) serving_child();
-    cr_assert_eq(serving_subscribe(children[0], ALL, 0), ALL);
-    uint32_t taken = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        serving_offer(children[1], 20000000, 0);
-        taken = serving_subscribe(children[1], ALL, 0);
-        stage_run(&stage, US_PER_S);
-    }
-    cr_assert_eq(count(taken), 4);
+    cr_assert_eq(count(serving_taken_by_the_second_of_eight()), 4);
 }
 
 /* They are a fortieth of the stream each, and it has little more than the stream. */
